@@ -1,0 +1,90 @@
+// swift-tools-version: 6.2
+// Carillon's layers. Dependencies point down only; Tests/TidyTests holds the same table and fails on any other import.
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+func layer(_ name: String, _ dependencies: [String] = []) -> Target {
+    .target(name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [String], exclude: [String] = []) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, exclude: exclude,
+        swiftSettings: settings)
+}
+
+let package = Package(
+    name: "carillon",
+    products: [.executable(name: "carillon", targets: ["carillon"])],
+    targets: [
+        // L0: leaves
+        layer("Timetable"),
+        layer("JSON"),
+        .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(name: "CLinux"),
+        .target(name: "CSpawn"),
+
+        // L1
+        layer("Domain", ["Timetable"]),
+        layer("HTTP", ["JSON"]),
+        layer("Runtime", ["CLinux"]),
+        layer("Crypto", ["COpenSSL"]),
+
+        // L2
+        layer("PostgresClient", ["Runtime", "CLibPQ"]),
+        layer("Storage", ["PostgresClient", "Domain", "JSON", "Timetable", "Runtime"]),
+        layer("WorkerProtocol", ["Domain", "HTTP", "JSON", "Crypto", "Timetable"]),
+        layer("HTTPTransport", ["HTTP", "Runtime", "Crypto", "CCurl", "CZlib"]),
+
+        // L3
+        layer("Operations", ["Storage", "Domain", "Crypto", "Timetable"]),
+        layer("Coordination", ["Domain", "Runtime", "Timetable"]),
+        layer("Execution", ["Domain", "Runtime", "CSpawn", "JSON", "Timetable"]),
+
+        // L4
+        layer("ChronosAPI", ["Operations", "HTTP", "JSON", "Domain", "Timetable"]),
+
+        // L5
+        layer(
+            "Node",
+            [
+                "ChronosAPI", "Operations", "Coordination", "Execution", "Storage", "PostgresClient", "WorkerProtocol",
+                "HTTPTransport", "HTTP", "JSON", "Domain", "Timetable", "Runtime", "Crypto",
+            ]),
+        layer(
+            "CommandLineTool",
+            ["Node", "Storage", "PostgresClient", "HTTPTransport", "HTTP", "JSON", "Domain", "Timetable", "Runtime", "Crypto"]),
+
+        // L6
+        .executableTarget(name: "carillon", dependencies: ["CommandLineTool"], swiftSettings: settings),
+
+        // Tests
+        .target(
+            name: "TestSupport", dependencies: ["PostgresClient", "Runtime"], path: "Tests/TestSupport",
+            swiftSettings: settings),
+        tests("TimetableTests", ["Timetable"]),
+        tests("JSONTests", ["JSON"]),
+        tests("HTTPTests", ["HTTP", "JSON"]),
+        tests("RuntimeTests", ["Runtime"]),
+        tests("CryptoTests", ["Crypto"]),
+        tests("DomainTests", ["Domain", "Timetable"]),
+        tests("PostgresClientTests", ["PostgresClient", "Runtime", "TestSupport"]),
+        tests("StorageTests", ["Storage", "PostgresClient", "Domain", "Timetable", "Runtime", "JSON", "TestSupport"]),
+        tests("HTTPTransportTests", ["HTTPTransport", "HTTP", "Runtime", "TestSupport"]),
+        tests("WorkerProtocolTests", ["WorkerProtocol", "Domain", "HTTP", "JSON", "Timetable"]),
+        tests("CoordinationTests", ["Coordination", "Domain", "Runtime", "Timetable"]),
+        tests("ExecutionTests", ["Execution", "Domain", "Runtime", "Timetable", "TestSupport"]),
+        tests("ChronosAPITests", ["ChronosAPI", "Operations", "HTTP", "JSON", "Domain", "Timetable"]),
+        tests("CommandLineToolTests", ["CommandLineTool"]),
+        tests("TidyTests", []),
+        tests("EndToEndTests", ["TestSupport", "JSON", "Timetable"]),
+    ]
+)

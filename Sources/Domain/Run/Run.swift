@@ -1,0 +1,98 @@
+public import Timetable
+
+/// One execution wanted of a job. Unique by job, cause and lane, so that the same occurrence can never be launched
+/// twice, whoever decides it.
+public struct Run: Hashable, Sendable {
+    public let id: RunID
+    public let job: JobVersion
+    public let jobName: String
+    public let cause: Cause
+    /// Distinguishes the copies of a multiplexed run.
+    public let lane: Int
+    /// Nominal instant of the schedule; for other causes when it was asked for.
+    public let due: Instant
+    /// Arguments given with a manual run, one text, split at blanks by whoever builds the command line.
+    public let adHocArguments: String
+    public let isHighPriority: Bool
+    /// The schedule has no occurrence after this one: the job is disabled when this run has ended.
+    public let isLast: Bool
+    public var state: RunState
+    /// Number of the current or next try, 0 for the first.
+    public var attempt: Int
+    /// Not offered before this instant (delay of a retry).
+    public var notBefore: Instant?
+    /// Not started after this instant.
+    public var startDeadline: Instant?
+    public var worker: String
+    public var offeredAt: Instant?
+    public var startedAt: Instant?
+    public var finishedAt: Instant?
+    /// Why it is in its state, for people; empty where nothing needs saying.
+    public var reason: String
+
+    public init(
+        id: RunID, job: JobVersion, jobName: String, cause: Cause, lane: Int = 0, due: Instant,
+        adHocArguments: String = "", isHighPriority: Bool = false, isLast: Bool = false, state: RunState = .queued,
+        attempt: Int = 0, notBefore: Instant? = nil, startDeadline: Instant? = nil, worker: String = "",
+        offeredAt: Instant? = nil, startedAt: Instant? = nil, finishedAt: Instant? = nil, reason: String = ""
+    ) {
+        self.id = id
+        self.job = job
+        self.jobName = jobName
+        self.cause = cause
+        self.lane = lane
+        self.due = due
+        self.adHocArguments = adHocArguments
+        self.isHighPriority = isHighPriority
+        self.isLast = isLast
+        self.state = state
+        self.attempt = attempt
+        self.notBefore = notBefore
+        self.startDeadline = startDeadline
+        self.worker = worker
+        self.offeredAt = offeredAt
+        self.startedAt = startedAt
+        self.finishedAt = finishedAt
+        self.reason = reason
+    }
+
+    public var attemptID: AttemptID { AttemptID(run: id, number: attempt) }
+
+    /// Chronos' task id. It carries the due instant, so that it is the same whoever computes it.
+    public func taskID(arguments: String) -> String {
+        var safe = arguments
+        safe.removeAll { $0 == ";" || $0 == "\n" }
+        return "ct:\(due.milliseconds):\(attempt):\(jobName):\(safe)"
+    }
+}
+
+/// Why a run exists. Its text is part of the run's identity.
+public enum Cause: Hashable, Sendable {
+    case schedule(version: Int64, index: Int64)
+    /// Asked for by a client; the key tells two requests apart.
+    case manual(key: String)
+    /// All parents have succeeded; the key is the run of the parent that completed the set.
+    case parents(key: String)
+
+    public var text: String {
+        switch self {
+        case .schedule(let version, let index): "s:\(version):\(index)"
+        case .manual(let key): "m:\(key)"
+        case .parents(let key): "p:\(key)"
+        }
+    }
+
+    public init?(text: String) {
+        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        guard parts.count == 2 else { return nil }
+        switch parts[0] {
+        case "s":
+            let numbers = parts[1].split(separator: ":").compactMap { Int64($0) }
+            guard numbers.count == 2 else { return nil }
+            self = .schedule(version: numbers[0], index: numbers[1])
+        case "m": self = .manual(key: parts[1])
+        case "p": self = .parents(key: parts[1])
+        default: return nil
+        }
+    }
+}
