@@ -1,0 +1,45 @@
+/// A condition on one attribute of a worker (seed, "Constraints"; chronos.md §3.15).
+public struct Constraint: Hashable, Sendable {
+    public enum Operator: String, Sendable, CaseIterable { case equals = "EQUALS", like = "LIKE", unlike = "UNLIKE" }
+    public let attribute: String
+    public let comparison: Operator
+    public let value: String
+
+    /// - Throws: `DomainError.invalid` for an unknown operator, an empty attribute, a pattern that is too long or is not
+    ///   a regular expression.
+    public init(attribute: String, comparison: String, value: String) throws(DomainError) {
+        guard let known = Operator(rawValue: comparison.uppercased()) else {
+            throw .invalid("unknown constraint operator '\(comparison)': use EQUALS, LIKE or UNLIKE")
+        }
+        guard !attribute.isEmpty else { throw .invalid("a constraint needs the name of an attribute") }
+        guard value.utf8.count <= Limits.constraintPattern else {
+            throw .invalid("the value of a constraint may have at most \(Limits.constraintPattern) bytes")
+        }
+        if known != .equals {
+            do { _ = try Regex(value) } catch {
+                throw .invalid("'\(value)' is not a regular expression, in the constraint on '\(attribute)'")
+            }
+        }
+        self.attribute = attribute
+        self.comparison = known
+        self.value = value
+    }
+
+    /// An attribute that the worker lacks satisfies no constraint, UNLIKE included. Patterns must match the whole value.
+    public func isSatisfied(by attributes: [String: String]) -> Bool {
+        guard let actual = attributes[attribute] else { return false }
+        switch comparison {
+        case .equals: return actual == value
+        case .like: return matches(actual)
+        case .unlike: return !matches(actual)
+        }
+    }
+
+    private func matches(_ actual: String) -> Bool {
+        // The pattern was compiled once when the constraint was made; one that no longer compiles matches nothing.
+        guard let pattern = try? Regex(value) else { return false }
+        return (try? pattern.wholeMatch(in: actual)) != nil && actual.wholeMatch(of: pattern) != nil
+    }
+
+    public var text: String { "\(attribute) \(comparison.rawValue) \(value)" }
+}
