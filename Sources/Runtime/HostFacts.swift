@@ -1,0 +1,44 @@
+import Glibc
+
+/// What the machine says about itself. Reads small files and asks the C library; nothing here blocks for long.
+public enum HostFacts {
+    /// "localhost" when the machine has no name.
+    public static var hostName: String {
+        var buffer = [CChar](repeating: 0, count: 256)
+        guard gethostname(&buffer, buffer.count - 1) == 0 else { return "localhost" }
+        let name = String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return name.isEmpty ? "localhost" : name
+    }
+
+    /// Processors that are online, at least 1.
+    public static var processorCount: Int {
+        max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+    }
+
+    /// Memory of the machine in MiB.
+    public static var memoryMegabytes: Int {
+        let pages = max(0, sysconf(Int32(_SC_PHYS_PAGES)))
+        let pageSize = max(0, sysconf(Int32(_SC_PAGESIZE)))
+        return pages / 1024 * pageSize / 1024
+    }
+
+    /// Changes with each start of the machine; empty when the system does not tell.
+    public static var bootID: String {
+        let descriptor = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return "" }
+        defer { close(descriptor) }
+        var buffer = [UInt8](repeating: 0, count: 64)
+        let count = read(descriptor, &buffer, buffer.count)
+        guard count > 0 else { return "" }
+        return String(decoding: buffer[..<count].prefix { $0 > UInt8(ascii: " ") }, as: UTF8.self)
+    }
+
+    /// What an unprivileged process may still write to the file system of the path, in MiB; nil when there is no such
+    /// path.
+    public static func freeDiskMegabytes(_ path: String) -> Int? {
+        var facts = statvfs()
+        guard statvfs(path, &facts) == 0 else { return nil }
+        let (bytes, overflow) = UInt64(facts.f_bavail).multipliedReportingOverflow(by: UInt64(facts.f_frsize))
+        return overflow ? Int.max : Int(clamping: bytes / 1_048_576)
+    }
+}
