@@ -15,7 +15,9 @@ public struct Run: Hashable, Sendable {
     public let adHocArguments: String
     public let isHighPriority: Bool
     /// The schedule has no occurrence after this one: the job is disabled when this run has ended.
-    public let isLast: Bool
+    public var isLast: Bool
+    /// Someone asked for its end while a worker had it; stands until the worker reports.
+    public var isAbortRequested: Bool
     public var state: RunState
     /// Number of the current or next try, 0 for the first.
     public var attempt: Int
@@ -32,7 +34,8 @@ public struct Run: Hashable, Sendable {
 
     public init(
         id: RunID, job: JobVersion, jobName: String, cause: Cause, lane: Int = 0, due: Instant,
-        adHocArguments: String = "", isHighPriority: Bool = false, isLast: Bool = false, state: RunState = .queued,
+        adHocArguments: String = "", isHighPriority: Bool = false, isLast: Bool = false, isAbortRequested: Bool = false,
+        state: RunState = .queued,
         attempt: Int = 0, notBefore: Instant? = nil, startDeadline: Instant? = nil, worker: String = "",
         offeredAt: Instant? = nil, startedAt: Instant? = nil, finishedAt: Instant? = nil, reason: String = ""
     ) {
@@ -45,6 +48,7 @@ public struct Run: Hashable, Sendable {
         self.adHocArguments = adHocArguments
         self.isHighPriority = isHighPriority
         self.isLast = isLast
+        self.isAbortRequested = isAbortRequested
         self.state = state
         self.attempt = attempt
         self.notBefore = notBefore
