@@ -10,7 +10,7 @@ extension JSONWriter {
         let (digits, exponent) = shortestDigits(of: value.magnitude)
         // Java writes plain decimals from 10⁻³ up to, not including, 10⁷.
         switch exponent {
-        case -3 ..< 0:
+        case -3..<0:
             return sign + "0." + String(repeating: "0", count: -exponent - 1) + digits
         case 0..<7:
             let whole = digits.prefix(exponent + 1)
