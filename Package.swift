@@ -42,7 +42,7 @@ let package = Package(
         layer("PostgresClient", ["Runtime", "CLibPQ"]),
         layer("Storage", ["PostgresClient", "Domain", "JSON", "Timetable", "Runtime"]),
         layer("WorkerProtocol", ["Domain", "HTTP", "JSON", "Crypto", "Timetable"]),
-        layer("HTTPTransport", ["HTTP", "Runtime", "Crypto", "CCurl", "CZlib"]),
+        layer("HTTPTransport", ["HTTP", "JSON", "Runtime", "CLinux", "CCurl", "CZlib"]),
 
         // L3
         layer("Operations", ["Storage", "Domain", "Crypto", "Timetable"]),

@@ -42,7 +42,9 @@ struct CodingTests {
         }
     }
 
-    @Test("text that is not canonical base 64 is refused", arguments: ["Z", "Zg==", "Zh", "Zm9", "+/+/", "Zm9v\n", "Zm 9"])
+    @Test(
+        "text that is not canonical base 64 is refused",
+        arguments: ["Z", "Zg==", "Zh", "Zm9", "+/+/", "Zm9v\n", "Zm 9"])
     func badBase64(text: String) {
         #expect(Base64URL.decode(text) == nil)
     }

@@ -1,0 +1,290 @@
+import Glibc
+import HTTP
+import Runtime
+
+/// One client's connection: reads requests, has them handled one after the other, writes their answers.
+///
+/// States and what ends them:
+///
+///     waiting ─first byte─► head ─► body ─► handling ─► flushing ─► waiting
+///                            │        │         └─► streaming ─┘ │
+///                            └refused─┴─────────────► flushing ──┴► lingering ─► closed
+///
+/// The next request is parsed only when the answer before it has left for the kernel, so a client that sends without
+/// reading costs one read's worth of memory. While a request is handled, what arrives is left in the kernel.
+///
+/// An idle connection is this object, its place in the loop and a timer: no buffer, no parser, no task. The timer is
+/// armed lazily: a deadline that moves into the future leaves the armed timer alone, which looks again when it fires;
+/// so a busy connection costs no timer operations.
+///
+/// Unchecked: made and touched on the loop's thread only. The handler's task runs there too, `ConnectionSink` goes there.
+final class Connection: @unchecked Sendable {
+    enum Phase: UInt8 {
+        case waiting, head, body, handling, streaming, flushing, lingering, closed
+    }
+
+    let descriptor: Int32
+    let remoteAddress: String
+    let core: ServerCore
+
+    // Kept by ServerCore.
+    var place = 0
+    var isCounted = false
+    var isRefused = false
+
+    var phase = Phase.waiting
+    /// The request at hand, from its head to the end of its answer.
+    var head: HTTPRequestHead?
+    var body: [UInt8] = []
+    private var parser: HTTPRequestParser?
+    /// Counts requests, so that the sink of an old one cannot write into the answer of a new one.
+    var exchange: UInt64 = 0
+    var task: Task<Void, Never>?
+    /// Whether the connection goes on after the answer at hand.
+    var keepsAlive = true
+
+    /// What the kernel did not take yet, in order; of the first piece `outputOffset` bytes are gone.
+    var output: [[UInt8]] = []
+    var outputOffset = 0
+    var outputBytes = 0
+    /// Writers of a stream that are held back.
+    var writers: [ConnectionSink.Writer] = []
+
+    private var watch: Watch?
+    private var interest: Interest = .read
+    /// Bytes came while they could not be taken; the descriptor is not watched for reading until they can.
+    private var readingIsPaused = false
+
+    private var deadline: MonotonicInstant?
+    private var timer: TimerToken?
+    private var timerInstant = MonotonicInstant(nanoseconds: .max)
+    /// Bytes received or sent in the current window, for the rate of a body or an answer.
+    var windowBytes = 0
+
+    init(_ descriptor: Int32, _ remoteAddress: String, _ core: ServerCore) {
+        self.descriptor = descriptor
+        self.remoteAddress = remoteAddress
+        self.core = core
+    }
+
+    func attach() throws {
+        watch = try core.loop.watch(descriptor, interest) { self.ready($0) }
+    }
+
+    func begin() {
+        setDeadline(core.configuration.idleDeadline)
+    }
+
+    /// Nothing would be lost by closing it.
+    var isIdle: Bool { phase == .waiting }
+
+    func close() {
+        guard phase != .closed else { return }
+        let wasStreaming = phase == .streaming
+        phase = .closed
+        watch?.cancel()
+        watch = nil
+        Glibc.close(descriptor)
+        clearDeadline()
+        if let timer { core.loop.cancel(timer) }
+        parser = nil
+        head = nil
+        output = []
+        failWriters(HTTPStreamClosed(reason: "the client's connection is closed"))
+        if wasStreaming { task?.cancel() }
+        task = nil
+        core.closed(self)
+    }
+
+    /// Closes so that the client cannot take what it has got for the whole.
+    func abort() {
+        guard phase != .closed else { return }
+        var option = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+        close()
+    }
+
+    // MARK: Events
+
+    private func ready(_ readiness: Readiness) {
+        if readiness.contains(.write), outputBytes > 0 { flush() }
+        guard readiness.contains(.read) else { return }
+        switch phase {
+        case .waiting, .head, .body: receive()
+        case .streaming: lookForEnd()
+        case .handling, .flushing:
+            readingIsPaused = true
+            updateInterest()
+        case .lingering: discard()
+        case .closed: break
+        }
+    }
+
+    private func receive() {
+        let count = recv(descriptor, core.readBuffer.baseAddress, core.readBuffer.count, 0)
+        if count > 0 {
+            if parser == nil { parser = HTTPRequestParser(limits: core.configuration.limits) }
+            parser?.feed(UnsafeRawBufferPointer(rebasing: core.readBuffer[..<count]))
+            windowBytes += count
+            parse()
+        } else if count == 0 || (errno != EAGAIN && errno != EINTR) {
+            close()
+        }
+    }
+
+    /// A client that leaves while it is streamed to is noticed even if nothing is being written.
+    private func lookForEnd() {
+        var byte: UInt8 = 0
+        let count = recv(descriptor, &byte, 1, Int32(MSG_PEEK))
+        if count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR) {
+            close()
+        } else if count > 0 {
+            readingIsPaused = true
+            updateInterest()
+        }
+    }
+
+    private func discard() {
+        let count = recv(descriptor, core.readBuffer.baseAddress, core.readBuffer.count, 0)
+        if count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR) { close() }
+    }
+
+    func updateInterest() {
+        var wanted: Interest = readingIsPaused ? [] : .read
+        if outputBytes > 0 { wanted.insert(.write) }
+        guard wanted != interest else { return }
+        interest = wanted
+        watch?.update(wanted)
+    }
+
+    // MARK: Requests
+
+    private func parse() {
+        while let event = parser?.next() {
+            switch event {
+            case .head(let head):
+                self.head = head
+                body = []
+            case .needsContinue:
+                // A client that did not wait for it needs none.
+                if parser?.bufferedBytes == 0 { send(HTTPResponseEncoder.continueResponse) }
+            case .body(let piece):
+                if body.isEmpty { body = piece } else { body.append(contentsOf: piece) }
+            case .end:
+                return dispatch()
+            case .failure(let failure):
+                return refuse(status: failure.status, failure.message)
+            }
+            guard phase != .closed else { return }
+        }
+        switch parser?.phase {
+        case .head where phase == .waiting:
+            phase = .head
+            setDeadline(core.configuration.headerDeadline)
+        case .body where phase != .body:
+            phase = .body
+            windowBytes = 0
+            setDeadline(core.configuration.bodyWindow)
+        default: break
+        }
+    }
+
+    private func dispatch() {
+        guard let head else { return }
+        phase = .handling
+        clearDeadline()
+        exchange &+= 1
+        let request = head.request(body: body, remoteAddress: remoteAddress)
+        body = []
+        task = core.loop.start("http") { await self.serve(request) }
+    }
+
+    /// The answer has left. Goes on with what is buffered of the next request, or waits for one.
+    func finishExchange() {
+        head = nil
+        task = nil
+        guard keepsAlive, !core.isDraining else { return lingerThenClose() }
+        phase = .waiting
+        readingIsPaused = false
+        if let parser, parser.bufferedBytes > 0 {
+            setDeadline(core.configuration.idleDeadline)
+            parse()
+        } else {
+            parser = nil
+            setDeadline(core.configuration.idleDeadline)
+        }
+        updateInterest()
+    }
+
+    /// Ends our side and reads on for a moment: a close with unread input resets the connection, which could take our
+    /// last answer away from the client before it has read it.
+    private func lingerThenClose() {
+        phase = .lingering
+        parser = nil
+        Glibc.shutdown(descriptor, Int32(SHUT_WR))
+        readingIsPaused = false
+        updateInterest()
+        setDeadline(core.configuration.lingerDeadline)
+    }
+
+    // MARK: Deadlines
+
+    func setDeadline(_ delay: Duration) {
+        let instant = core.loop.monotonicNow.advanced(by: delay)
+        deadline = instant
+        guard instant < timerInstant else { return }
+        if let timer { core.loop.cancel(timer) }
+        timerInstant = instant
+        timer = core.loop.after(delay) { self.timerFired() }
+    }
+
+    func clearDeadline() {
+        deadline = nil
+    }
+
+    private func timerFired() {
+        timer = nil
+        timerInstant = MonotonicInstant(nanoseconds: .max)
+        guard phase != .closed, let deadline else { return }
+        let left = core.loop.monotonicNow.duration(to: deadline)
+        if left > .zero {
+            setDeadline(left)
+        } else {
+            self.deadline = nil
+            deadlinePassed()
+        }
+    }
+
+    private func deadlinePassed() {
+        let configuration = core.configuration
+        switch phase {
+        case .waiting, .lingering: close()
+        case .head:
+            refuse(status: 408, "the request's headers took longer than \(configuration.headerDeadline)")
+        case .body:
+            guard windowBytes < configuration.leastBytes(in: configuration.bodyWindow) else {
+                windowBytes = 0
+                return setDeadline(configuration.bodyWindow)
+            }
+            refuse(status: 408, "the request's body came in at less than \(configuration.minimumRate) bytes a second")
+        case .streaming, .flushing:
+            guard outputBytes > 0 else { return }
+            guard windowBytes < configuration.leastBytes(in: configuration.outputWindow) else {
+                windowBytes = 0
+                return setDeadline(configuration.outputWindow)
+            }
+            failWriters(HTTPStreamClosed(reason: "the client reads too slowly"))
+            abort()
+        case .handling, .closed: break
+        }
+    }
+}
+
+extension HTTPServerConfiguration {
+    /// Bytes that have to pass in a window; at least one.
+    func leastBytes(in window: Duration) -> Int {
+        let milliseconds = window.clampedNanoseconds / 1_000_000
+        let (product, overflow) = Int(milliseconds).multipliedReportingOverflow(by: minimumRate)
+        return max(1, overflow ? .max : product / 1000)
+    }
+}

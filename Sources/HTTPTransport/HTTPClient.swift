@@ -1,0 +1,53 @@
+public import Runtime
+
+/// An HTTP client on the loop: libcurl's multi interface driven by its socket and timer callbacks.
+///
+/// Connections are kept and reused. Proxies from the environment are ignored, only http and https are spoken, nothing
+/// raises a signal and no thread is made but libcurl's own for a name look-up. Answers come as they were sent: no
+/// decompression unless the caller asks for an encoding and expands it.
+///
+/// libcurl repeats a request by itself in one case: a connection that was kept turns out to be closed before any byte
+/// of an answer has come. A request that must not be executed twice carries its own identity.
+public final class HTTPClient: Sendable {
+    private let loop: EventLoop
+    private let engine: CurlEngine
+
+    public init(loop: EventLoop) {
+        self.loop = loop
+        engine = CurlEngine(loop: loop)
+    }
+
+    deinit {
+        let engine = engine
+        loop.execute { engine.shutDown() }
+    }
+
+    /// Sends the request and returns the whole answer.
+    ///
+    /// - Throws: `HTTPClientError`; `CancellationError` when the task is cancelled, which aborts the transfer at once.
+    public func execute(_ request: HTTPClientRequest) async throws -> HTTPClientResponse {
+        try Task.checkCancellation()
+        let transfer = CurlTransfer(request)
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                onLoop { $0.begin(transfer, continuation) }
+            }
+        } onCancel: {
+            // Never directly: the handler may run inside the call that cancels, which may hold locks.
+            loop.execute { [engine] in engine.abort(transfer, CancellationError()) }
+        }
+    }
+
+    /// Ends all transfers with an error and closes all connections; later requests fail.
+    public func close() {
+        onLoop { $0.shutDown() }
+    }
+
+    private func onLoop(_ body: @escaping @Sendable (CurlEngine) -> Void) {
+        if loop.isOnLoop {
+            body(engine)
+        } else {
+            loop.execute { [engine] in body(engine) }
+        }
+    }
+}

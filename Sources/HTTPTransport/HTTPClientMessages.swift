@@ -1,0 +1,74 @@
+public import HTTP
+
+/// One request to another server.
+public struct HTTPClientRequest: Sendable {
+    public var method: HTTPMethod
+    /// Absolute, `http://` or `https://`, percent-encoded.
+    public var url: String
+    /// Sent as they stand. `Host` and `Content-Length` are set from the URL and the body.
+    public var headers: HTTPHeaders
+    public var body: [UInt8]
+    /// From the start of the call to the last byte of the answer. At least 1 ms, at most 24 days.
+    public var timeout: Duration
+    /// The part of it that name look-up, connection and TLS may take.
+    public var connectTimeout: Duration
+    /// A longer body ends the transfer with `.tooLarge`.
+    public var maximumResponseBytes: Int
+    /// Whether up to three redirects to http or https are followed; otherwise the 3xx is the answer.
+    public var followRedirects: Bool
+    /// The path of a unix socket to connect to instead of the URL's host and port.
+    public var unixSocket: String?
+    /// Asked for each numeric address (IPv4 or IPv6, after name look-up) right before a connection to it is made, on the
+    /// loop; also for redirects. A refused one fails the request with `.connect`. Nil permits all. Requests with this
+    /// check never reuse a connection.
+    public var permitsAddress: (@Sendable (String) -> Bool)?
+
+    public init(
+        method: HTTPMethod = .get, url: String, headers: HTTPHeaders = HTTPHeaders(), body: [UInt8] = [],
+        timeout: Duration = .seconds(10), connectTimeout: Duration = .seconds(3),
+        maximumResponseBytes: Int = 16 << 20, followRedirects: Bool = false, unixSocket: String? = nil,
+        permitsAddress: (@Sendable (String) -> Bool)? = nil
+    ) {
+        self.method = method
+        self.url = url
+        self.headers = headers
+        self.body = body
+        self.timeout = timeout
+        self.connectTimeout = connectTimeout
+        self.maximumResponseBytes = maximumResponseBytes
+        self.followRedirects = followRedirects
+        self.unixSocket = unixSocket
+        self.permitsAddress = permitsAddress
+    }
+}
+
+/// What the other server answered, whatever its status.
+public struct HTTPClientResponse: Sendable {
+    public let status: Int
+    public let headers: HTTPHeaders
+    public let body: [UInt8]
+}
+
+/// Why there is no answer.
+public struct HTTPClientError: Error, Sendable, CustomStringConvertible {
+    public enum Code: Sendable, Hashable {
+        /// No connection came about: the other side has seen nothing of the request.
+        case connect
+        /// The time was over; the other side may have seen the request.
+        case timeout
+        /// The answer is longer than the caller allows.
+        case tooLarge
+        /// The request cannot be sent as it stands, or the exchange broke off.
+        case other
+    }
+
+    public let code: Code
+    /// What happened, with the method and the host; never headers, query or body.
+    public let message: String
+    public var description: String { message }
+
+    public init(code: Code, message: String) {
+        self.code = code
+        self.message = message
+    }
+}
