@@ -1,0 +1,90 @@
+// ChronosAPI: the REST API of Chronos (mesos/chronos 2.x and 3.x), so that its clients work unchanged.
+//
+// What it is for: decode the dialect's JSON and paths into calls of Operations, encode jobs the way Chronos' serialiser
+// does, byte for byte (key order, doubles, timestamps), and answer errors in Chronos' shape. One file a resource; the
+// coding of a job is a family of files of its own.
+//
+// Invariants
+// - The same routes stand below `/v1/scheduler` (3.x) and `/scheduler` (2.x), with the same behaviour.
+// - A successful write is 204 without a body: clients refuse anything else. What is not found is 400 with "not found" in
+//   the message; `status` in an error is the reason phrase as text.
+// - Input is read as leniently as Chronos reads it (numeric strings, names as numbers, null for absent) where the
+//   meaning is clear. What Chronos accepts and drops or distorts in silence is refused with 400 and a reason.
+// - Nothing is stored that would have no effect: fields that Carillon cannot carry out yet are refused when they are not
+//   empty.
+// - Every answer has `Access-Control-Allow-Origin: *`, never with credentials.
+//
+// It refuses to know: the store, the leader, sockets, keys (RequestContext carries the principal), the other dialect.
+//
+// Caller: the node, which puts the routes into its router and answers what no route matches below the trees with
+// `ChronosAPI.unmatched`.
+
+public import Domain
+public import HTTP
+public import Operations
+public import Timetable
+
+/// What the resources work with.
+public struct ChronosDependencies: Sendable {
+    public var jobs: JobOperations
+    public var leader: any LeaderReading
+    /// For the next start in a listed schedule.
+    public var zones: any ZoneDatabase
+    public var clock: any WallClock
+
+    public init(
+        jobs: JobOperations, leader: any LeaderReading, zones: any ZoneDatabase, clock: any WallClock
+    ) {
+        self.jobs = jobs
+        self.leader = leader
+        self.zones = zones
+        self.clock = clock
+    }
+}
+
+public enum ChronosAPI {
+    /// Tag of all routes. To such a request a follower's 302 has no body.
+    public static let tag = "chronos"
+
+    /// Where the routes stand.
+    static let trees = ["/v1/scheduler", "/scheduler"]
+
+    /// Adds all routes of both trees, and `GET /leader`, where Chronos' documentation puts it.
+    public static func register(on router: inout HTTPRouter, dependencies: ChronosDependencies) {
+        let jobs = JobsResource(jobs: dependencies.jobs, zones: dependencies.zones)
+        let job = JobResource(jobs: dependencies.jobs, zones: dependencies.zones)
+        let submission = SubmissionResource(jobs: dependencies.jobs, clock: dependencies.clock)
+        let task = TaskResource(jobs: dependencies.jobs)
+        let leader = LeaderResource(leader: dependencies.leader)
+        for tree in trees {
+            jobs.register(on: &router, below: tree)
+            job.register(on: &router, below: tree)
+            submission.register(on: &router, below: tree)
+            task.register(on: &router, below: tree)
+            leader.register(on: &router, below: tree)
+        }
+        leader.register(on: &router, below: "")
+    }
+
+    /// Whether errors on that path (as sent, percent-encoded) are answered in this dialect.
+    public static func owns(path: String) -> Bool {
+        path == "/leader" || trees.contains { path == $0 || path.hasPrefix($0 + "/") }
+    }
+
+    /// The answer to a request on a path that `owns` says yes to and that no route matched.
+    public static func unmatched(_ match: RouteMatch, _ request: HTTPRequest) -> HTTPResponse {
+        switch match {
+        case .methodNotAllowed(let allow):
+            let methods = allow.map(\.rawValue).joined(separator: ", ")
+            var response = ChronosError.response(
+                status: 405, message: "\(request.method) is not possible here; these are: \(methods)")
+            response.headers["Allow"] = methods
+            return response
+        case .notFound, .found:
+            return ChronosError.response(status: 404, message: "no resource is at \(quoted(request.path))")
+        }
+    }
+
+    /// An error of the node's pipeline in this dialect's shape.
+    public static func response(to error: DomainError) -> HTTPResponse { ChronosError.response(to: error) }
+}

@@ -1,0 +1,94 @@
+import Domain
+import JSON
+
+/// The fields of a Chronos job that the core has no meaning for, or whose text the core would lose. They are kept with
+/// the job as JSON below the key "chronos", so that two dialects cannot get into each other's way.
+struct ChronosFields: Equatable {
+    private static let namespace = "chronos"
+
+    var executor = ""
+    var executorFlags = ""
+    var taskInfoData = ""
+    var dataProcessingJobType = false
+    var fetch: [ChronosFetch] = []
+    var uris: [String] = []
+    /// Normalised: see `ChronosContainer`.
+    var container: JSONValue?
+    /// As it was posted; nil when it was not.
+    var epsilon: String?
+    /// Nil when it was not posted.
+    var async: Bool?
+
+    /// - Throws: `DomainError.invalid`.
+    init(posted body: ChronosBody) throws(DomainError) {
+        executor = try body.text("executor") ?? ""
+        executorFlags = try body.text("executorFlags") ?? ""
+        taskInfoData = try body.text("taskInfoData") ?? ""
+        dataProcessingJobType = body.flag("dataProcessingJobType") ?? false
+        for entry in try body.objects("fetch") { fetch.append(try ChronosFetch(entry)) }
+        uris = try body.texts("uris")
+        if !uris.isEmpty, !fetch.isEmpty {
+            guard uris == fetch.map(\.uri) else {
+                throw .invalid("uris and fetch are both given and differ: use fetch alone, uris is deprecated")
+            }
+            // The list of jobs shows each in the other's form too; such an export names everything once.
+            uris = []
+        }
+        container = try body.value("container").map(ChronosContainer.normalized)
+        if let posted = try body.text("epsilon"), !posted.isEmpty { epsilon = posted }
+        async = body.flag("async")
+    }
+
+    /// What is kept of a job; defaults for one that another dialect made.
+    init(text: String) {
+        // "{}" is what most jobs have, and all that other dialects made.
+        guard text != "{}", let kept = (try? JSONValue(parsing: Array(text.utf8)))?[Self.namespace]?.objectValue,
+            // Written by `text` below. Something else would be a defect of the store, not of who lists the jobs.
+            let fields = try? ChronosFields(posted: ChronosBody(kept))
+        else { return }
+        self = fields
+    }
+
+    /// JSON text; fields that have their default are left out.
+    var text: String {
+        var kept = JSONObject()
+        for (key, value) in [("executor", executor), ("executorFlags", executorFlags), ("taskInfoData", taskInfoData)]
+        where !value.isEmpty {
+            kept[key] = .string(value)
+        }
+        if dataProcessingJobType { kept["dataProcessingJobType"] = true }
+        if !fetch.isEmpty { kept["fetch"] = .array(fetch.map(\.json)) }
+        if !uris.isEmpty { kept["uris"] = .array(uris.map(JSONValue.string)) }
+        if let container { kept["container"] = container }
+        if let epsilon { kept["epsilon"] = .string(epsilon) }
+        if let async { kept["async"] = .bool(async) }
+        if kept.isEmpty { return "{}" }
+        return JSONValue.object([Self.namespace: .object(kept)]).text
+    }
+}
+
+/// Something to download before a run.
+struct ChronosFetch: Equatable {
+    var uri: String
+    var executable: Bool
+    var cache: Bool
+    var extract: Bool
+    var outputFile: String
+
+    init(_ body: ChronosBody) throws(DomainError) {
+        uri = try body.requiredText("uri")
+        executable = body.flag("executable") ?? false
+        cache = body.flag("cache") ?? false
+        extract = body.flag("extract") ?? true
+        outputFile = try body.text("output_file") ?? ""
+    }
+
+    /// In Chronos' order.
+    var json: JSONValue {
+        var object: JSONObject = [
+            "uri": .string(uri), "executable": .bool(executable), "cache": .bool(cache), "extract": .bool(extract),
+        ]
+        if !outputFile.isEmpty { object["output_file"] = .string(outputFile) }
+        return .object(object)
+    }
+}

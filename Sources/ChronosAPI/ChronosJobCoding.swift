@@ -1,0 +1,38 @@
+import Domain
+import JSON
+import Operations
+import Timetable
+
+/// Chronos' JSON of a job, in both directions (chronos.md §2). Decoding and encoding are extensions in files of their
+/// own.
+enum ChronosJobCoding {
+    /// Which of the two routes a job was posted to.
+    enum Kind: Sendable {
+        case scheduled
+        case dependent
+    }
+
+    /// What a job without schedule and parents gets: one run, now.
+    static let onceNow = "R1//PT24H"
+    /// How a job that nothing but a request starts is shown. Posted back, it means the same.
+    static let never = "R0//PT24H"
+
+    /// Refuses what Carillon would store and not do.
+    static func refuseIneffective(_ draft: JobDraft) throws(DomainError) {
+        let fields = ChronosFields(text: draft.definition.dialectFields)
+        if !fields.executor.isEmpty {
+            throw .invalid(
+                "custom executors are not available yet: executor must be empty or absent, not"
+                    + " \(quoted(fields.executor))")
+        }
+        if fields.container != nil {
+            throw .invalid(
+                "container jobs are not available yet (they come with the next release): container must be absent")
+        }
+        if !fields.fetch.isEmpty || !fields.uris.isEmpty {
+            throw .invalid(
+                "downloads before a run are not available yet (they come with the next release): fetch and uris must"
+                    + " be empty or absent; the command can download what it needs")
+        }
+    }
+}

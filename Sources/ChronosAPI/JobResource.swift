@@ -1,0 +1,48 @@
+import Domain
+import HTTP
+import Operations
+import Timetable
+
+/// `job/{name}`: reading, running, deleting, and marking as successful.
+struct JobResource: Resource {
+    let jobs: JobOperations
+    let zones: any ZoneDatabase
+
+    func register(on router: inout HTTPRouter, below tree: String) {
+        router.on(.get, "\(tree)/job/{name}", metadata: leaderOnly, handler: handler(read))
+        router.on(.put, "\(tree)/job/{name}", metadata: leaderOnly, handler: handler(run))
+        router.on(.delete, "\(tree)/job/{name}", metadata: leaderOnly, handler: handler(delete))
+        router.on(.put, "\(tree)/job/success/{name}", metadata: leaderOnly, handler: handler(markSuccess))
+    }
+
+    private func read(_ request: HTTPRequest, _ principal: Principal) async throws(DomainError) -> HTTPResponse {
+        let job = try await jobs.job(principal, named: request.parameter("name"))
+        return .json(bytes: ChronosJobCoding.encode(job, zones: zones))
+    }
+
+    /// A body, if there is one, means nothing: `curl -X PUT -d ''` is common.
+    private func run(_ request: HTTPRequest, _ principal: Principal) async throws(DomainError) -> HTTPResponse {
+        let arguments = request.queryItem("arguments") ?? ""
+        let isBlank = arguments.allSatisfy(\.isWhitespace)
+        try await jobs.run(principal, name: request.parameter("name"), arguments: isBlank ? "" : arguments)
+        return Self.done
+    }
+
+    private func delete(_ request: HTTPRequest, _ principal: Principal) async throws(DomainError) -> HTTPResponse {
+        try await jobs.delete(principal, name: request.parameter("name"))
+        return Self.done
+    }
+
+    /// The documented answer is a boolean; an unknown job is `false` and no error, as with Chronos.
+    private func markSuccess(
+        _ request: HTTPRequest, _ principal: Principal
+    ) async throws(DomainError) -> HTTPResponse {
+        do {
+            try await jobs.markSuccess(principal, name: request.parameter("name"))
+            return .json(true)
+        } catch {
+            guard error.code == .notFound else { throw error }
+            return .json(false)
+        }
+    }
+}

@@ -1,0 +1,88 @@
+import Domain
+import HTTP
+import JSON
+import Operations
+import Timetable
+
+/// `GET jobs` and `GET jobs/search`.
+struct JobsResource: Resource {
+    /// Jobs read and encoded at once. A longer list is streamed, so that memory does not grow with it.
+    static let pageSize = 500
+    /// Chronos' default.
+    private static let searchLimit = 10
+    /// The most that a search may ask for; whoever wants all jobs lists them.
+    private static let largestSearch = 10_000
+
+    let jobs: JobOperations
+    let zones: any ZoneDatabase
+
+    func register(on router: inout HTTPRouter, below tree: String) {
+        router.on(.get, "\(tree)/jobs", metadata: leaderOnly, handler: handler(list))
+        router.on(.get, "\(tree)/jobs/search", metadata: leaderOnly, handler: handler(search))
+    }
+
+    // MARK: List
+
+    private func list(_ request: HTTPRequest, _ principal: Principal) async throws(DomainError) -> HTTPResponse {
+        let first = try await jobs.list(principal, limit: Self.pageSize)
+        guard first.count == Self.pageSize else { return .json(bytes: array(of: first)) }
+        // An error on a later page cuts the connection: half a list must not look like a list, or tools that synchronise
+        // would create again what it lacks.
+        let body = HTTPBodyStream { sink in
+            var page = first
+            var separator: [UInt8] = Array("[".utf8)
+            while let last = page.last {
+                try await sink.write(separator + elements(of: page))
+                separator = Array(",".utf8)
+                guard page.count == Self.pageSize else { break }
+                page = try await jobs.list(principal, after: last.definition.name, limit: Self.pageSize)
+            }
+            try await sink.write(Array("]".utf8))
+        }
+        return HTTPResponse(status: 200, headers: ["Content-Type": "application/json"], body: .stream(body))
+    }
+
+    private func array(of jobs: [Job]) -> [UInt8] {
+        Array("[".utf8) + elements(of: jobs) + Array("]".utf8)
+    }
+
+    private func elements(of jobs: [Job]) -> [UInt8] {
+        let typicalSize = 1_024
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(jobs.count * typicalSize)
+        for (position, job) in jobs.enumerated() {
+            if position > 0 { bytes.append(UInt8(ascii: ",")) }
+            bytes += ChronosJobCoding.encode(job, zones: zones)
+        }
+        return bytes
+    }
+
+    // MARK: Search
+
+    private func search(_ request: HTTPRequest, _ principal: Principal) async throws(DomainError) -> HTTPResponse {
+        var search = JobSearch(limit: Self.searchLimit)
+        for (name, value) in request.queryItems() {
+            switch name {
+            // An empty term is part of every text.
+            case "name": search.name = value.isEmpty ? nil : value
+            case "command": search.command = value.isEmpty ? nil : value
+            case "any": search.any = value.isEmpty ? nil : value
+            case "limit":
+                search.limit = try Self.number(value, of: name)
+                guard search.limit <= Self.largestSearch else {
+                    throw .invalid("limit must not exceed \(Self.largestSearch); GET jobs lists all jobs")
+                }
+            case "offset": search.offset = try Self.number(value, of: name)
+            default: break
+            }
+        }
+        return .json(bytes: array(of: try await jobs.search(principal, search)))
+    }
+
+    private static func number(_ text: String, of name: String) throws(DomainError) -> Int {
+        guard let number = Int32(text), number >= 0 else {
+            throw .invalid("\(name) must be a number from 0 on, not \(quoted(text))")
+        }
+        return Int(number)
+    }
+}

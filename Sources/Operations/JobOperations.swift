@@ -1,0 +1,142 @@
+public import Domain
+public import Timetable
+
+/// Use cases on jobs and their runs.
+///
+/// Errors: `DomainError`. `.unavailable` after a write means that its outcome is unknown: repeating it is safe for all
+/// but `run`. Cancellation abandons the answer, not the command.
+public struct JobOperations: Sendable {
+    private let reading: any JobReading
+    private let office: any LeaderOffice
+    private let validator: JobValidator
+
+    public init(reading: any JobReading, office: any LeaderOffice, zones: any ZoneDatabase) {
+        self.reading = reading
+        self.office = office
+        validator = JobValidator(zones: zones)
+    }
+
+    // MARK: Reading
+
+    /// - Throws: `.notFound`.
+    public func job(_ principal: Principal, named name: String) async throws(DomainError) -> Job {
+        guard let job = try await existing(name) else { throw Self.unknown(name) }
+        return job
+    }
+
+    /// The jobs after the one of that name (nil: from the first), in the order of their names.
+    public func list(
+        _ principal: Principal, after name: String? = nil, limit: Int
+    ) async throws(DomainError) -> [Job] {
+        do { return try await reading.jobs(after: name, limit: limit) } catch { throw DomainError(error) }
+    }
+
+    public func search(_ principal: Principal, _ search: JobSearch) async throws(DomainError) -> [Job] {
+        guard search.limit >= 0, search.offset >= 0 else {
+            throw .invalid("limit and offset of a search must not be negative")
+        }
+        for term in [search.name, search.command, search.any] {
+            guard let term else { continue }
+            try JobValidator.refuseNUL(term, in: "a search term")
+        }
+        do { return try await reading.search(search) } catch { throw DomainError(error) }
+    }
+
+    // MARK: Writing
+
+    /// Creates the job, or replaces the one with that name, which needs another privilege.
+    public func put(_ principal: Principal, _ draft: JobDraft) async throws(DomainError) {
+        // Neither privilege: refused before anything is looked up.
+        if !principal.has(.createEvents) { try principal.require(.editEvents) }
+        var draft = draft
+        try validator.validate(draft.definition)
+        let old = try await existing(draft.definition.name)
+        try principal.require(old == nil ? .createEvents : .editEvents)
+        if let old { Self.keepAnchor(of: old, in: &draft.definition) }
+        // Somebody may create or delete the job before the leader's turn comes; whoever holds only one of the
+        // privileges must then fail rather than do what the other one is for.
+        let mayDoBoth = principal.has(.createEvents) && principal.has(.editEvents)
+        let mode: PutMode = mayDoBoth ? .upsert : old == nil ? .createOnly : .updateOnly
+        _ = try await office.submit(
+            .putJob(draft.definition, isEnabled: draft.isEnabled, counters: draft.counters, mode: mode))
+    }
+
+    /// Deletes the job, ends its runs and rewires its dependants.
+    public func delete(_ principal: Principal, name: String) async throws(DomainError) {
+        try principal.require(.deleteEvents)
+        try requirePossible(name)
+        _ = try await office.submit(.deleteJob(name: name))
+    }
+
+    /// Makes a run that is due now. Each accepted request is a run of its own.
+    /// - Parameter arguments: empty for the job's own ones.
+    /// - Returns: the run, where the leader made one.
+    @discardableResult
+    public func run(
+        _ principal: Principal, name: String, arguments: String = ""
+    ) async throws(DomainError) -> RunID? {
+        try principal.require(.runEvents)
+        try requirePossible(name)
+        try JobValidator.refuseNUL(arguments, in: "the arguments")
+        guard arguments.utf8.count <= Limits.argument else {
+            throw .invalid("the arguments of a run may have at most \(Limits.argument) bytes")
+        }
+        guard case .run(let run) = try await office.submit(.runJob(name: name, arguments: arguments)) else {
+            return nil
+        }
+        return run
+    }
+
+    /// Ends what runs of the job; runs that have not started yet go ahead.
+    public func kill(_ principal: Principal, name: String) async throws(DomainError) {
+        try principal.require(.abortEvents)
+        try requirePossible(name)
+        _ = try await office.submit(.killRuns(jobName: name, includingQueued: false))
+    }
+
+    /// Counts a success that no run had, which lets dependants go ahead.
+    public func markSuccess(_ principal: Principal, name: String) async throws(DomainError) {
+        try principal.require(.runEvents)
+        try requirePossible(name)
+        if case .flag(false) = try await office.submit(.markSuccess(name: name)) { throw Self.unknown(name) }
+    }
+
+    /// Takes a client's word for how a run of an asynchronous job ended; status 0 is success.
+    /// - Throws: `.notFound` when no run that has not ended goes by that task id.
+    public func complete(_ principal: Principal, taskID: String, statusCode: Int) async throws(DomainError) {
+        try principal.require(.runEvents)
+        let unknown = DomainError.notFound("task \(quoted(taskID)) not found")
+        guard !taskID.utf8.contains(0) else { throw unknown }
+        if case .flag(false) = try await office.submit(.completeRun(taskID: taskID, statusCode: statusCode)) {
+            throw unknown
+        }
+    }
+
+    // MARK: Parts
+
+    private static func unknown(_ name: String) -> DomainError { .notFound("Job \(quoted(name)) not found") }
+
+    private func existing(_ name: String) async throws(DomainError) -> Job? {
+        guard Self.isPossible(name) else { return nil }
+        do { return try await reading.job(named: name) } catch { throw DomainError(error) }
+    }
+
+    private func requirePossible(_ name: String) throws(DomainError) {
+        guard Self.isPossible(name) else { throw Self.unknown(name) }
+    }
+
+    /// No job can have any other name, so that nobody needs to be asked.
+    private static func isPossible(_ name: String) -> Bool {
+        !name.isEmpty && name.utf8.count <= Limits.jobName && !name.utf8.contains(0)
+    }
+
+    /// An unchanged schedule keeps its phase: `R//PT1M` begins when it was first stored, not when its job's command was
+    /// last edited. One that is exhausted begins anew, as Chronos' does when it is posted again.
+    private static func keepAnchor(of old: Job, in definition: inout JobDefinition) {
+        guard case .schedule(let before) = old.definition.trigger, case .schedule(var now) = definition.trigger,
+            old.next != nil, before.notation == now.notation, before.text == now.text, before.zone == now.zone
+        else { return }
+        now.anchor = before.anchor
+        definition.trigger = .schedule(now)
+    }
+}

@@ -1,0 +1,61 @@
+// What the use cases need of the store. The composition root adapts Storage's façades to these protocols.
+
+public import Domain
+
+/// Jobs as they are stored now. Reads see whatever was committed before they began.
+public protocol JobReading: Sendable {
+    func job(named name: String) async throws(StoreError) -> Job?
+
+    /// Jobs in the order of their names, from the first one after `name` (nil: from the beginning), at most `limit`.
+    /// The order is the one in which `name` is compared, so that pages neither overlap nor leave gaps.
+    func jobs(after name: String?, limit: Int) async throws(StoreError) -> [Job]
+
+    /// In the order of their names.
+    func search(_ search: JobSearch) async throws(StoreError) -> [Job]
+}
+
+/// Conditions on a job's texts. Each is a part of the text, letter case ignored; nil: no condition. All must hold.
+public struct JobSearch: Hashable, Sendable {
+    public var name: String?
+    public var command: String?
+    /// Must be part of the name or of the command.
+    public var any: String?
+    public var limit: Int
+    public var offset: Int
+
+    public init(name: String? = nil, command: String? = nil, any: String? = nil, limit: Int, offset: Int = 0) {
+        self.name = name
+        self.command = command
+        self.any = any
+        self.limit = limit
+        self.offset = offset
+    }
+}
+
+public protocol LeaderReading: Sendable {
+    /// Who leads, as far as this node can tell; nil while nobody does.
+    func leader() async throws(StoreError) -> LeaderRecord?
+}
+
+public protocol KeyReading: Sendable {
+    /// The key with that public prefix, active or not.
+    func key(prefix: String) async throws(StoreError) -> StoredKey?
+}
+
+public protocol KeyWriting: Sendable {
+    /// - Throws: `StoreError.conflict` when a key with that prefix exists.
+    func insert(_ key: StoredKey) async throws(StoreError)
+}
+
+extension DomainError {
+    /// What a failure of the store means to the one who asked.
+    init(_ error: StoreError) {
+        switch error.code {
+        case .stale: self.init(.notLeader, "this node has just lost its office; repeat the request")
+        case .conflict: self.init(.conflict, error.message)
+        case .data: self.init(.invalid, error.message)
+        case .connection:
+            self.init(.unavailable, "the database does not answer; repeat the request in a few seconds")
+        }
+    }
+}
