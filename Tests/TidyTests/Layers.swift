@@ -26,7 +26,7 @@ enum Layers {
         "PostgresClient": ["Runtime", "CLibPQ"],
         "Storage": ["PostgresClient", "Domain", "JSON", "Timetable", "Runtime"],
         "WorkerProtocol": ["Domain", "HTTP", "JSON", "Crypto", "Timetable"],
-        "HTTPTransport": ["HTTP", "Runtime", "Crypto", "CCurl", "CZlib"],
+        "HTTPTransport": ["HTTP", "JSON", "Runtime", "CLinux", "CCurl", "CZlib"],
 
         "Operations": ["Storage", "Domain", "Crypto", "Timetable"],
         "Coordination": ["Domain", "Runtime", "Timetable"],
