@@ -36,9 +36,9 @@ public struct Constraint: Hashable, Sendable {
     }
 
     private func matches(_ actual: String) -> Bool {
-        // The pattern was compiled once when the constraint was made; one that no longer compiles matches nothing.
+        // It compiled when the constraint was made; one that no longer does matches nothing.
         guard let pattern = try? Regex(value) else { return false }
-        return (try? pattern.wholeMatch(in: actual)) != nil && actual.wholeMatch(of: pattern) != nil
+        return actual.wholeMatch(of: pattern) != nil
     }
 
     public var text: String { "\(attribute) \(comparison.rawValue) \(value)" }

@@ -1,0 +1,382 @@
+public import Domain
+public import Runtime
+import Synchronization
+public import Timetable
+
+/// What a leader can tell of itself without being asked in a turn.
+public struct LeaderStatus: Sendable {
+    public var term: Term?
+    public var activeRuns = 0
+    public var queuedRuns = 0
+    public var liveWorkers = 0
+    /// How late the latest turn decided what was due.
+    public var lag: Duration = .zero
+    public var turns: UInt64 = 0
+    public init() {}
+}
+
+/// The leader of the cluster while this node holds office: a loop of turns.
+///
+/// Commands wait in an inbox; a turn takes what has arrived, decides all of it on `LeaderState`, commits it in one
+/// transaction and then answers. Requests that arrive while a commit is in flight form the next turn.
+public actor Leader: LeaderOffice {
+    private let node: NodeDescription
+    private let store: any ClusterStore
+    private let transport: any WorkerTransport
+    private let clock: any WallClock
+    private let timekeeper: any Timekeeper
+    private let zones: any ZoneDatabase
+    private let policy: SchedulingPolicy
+    private let log: Log
+
+    private var state: LeaderState?
+    private var inbox: [Item] = []
+    private let arrival = WakeUp()
+    private let published = Mutex(LeaderStatus())
+
+    /// Commands that one turn takes.
+    static let itemsPerTurn = 2_048
+    /// Commands that may wait: beyond it they are refused at once.
+    static let inboxLimit = 20_000
+    /// Jobs that one read of the agenda takes at first.
+    static let agendaPage = 5_000
+    /// The longest wait: a step of the wall clock is noticed within it.
+    static let longestWait = Duration.seconds(1)
+
+    enum Item: Sendable {
+        case command(LeaderCommand, CheckedContinuation<Result<LeaderReply, DomainError>, Never>)
+        case answer(WorkerDescription, offers: [AttemptID], reply: OfferReply?)
+    }
+
+    public init(
+        node: NodeDescription, store: any ClusterStore, transport: any WorkerTransport, clock: any WallClock,
+        timekeeper: any Timekeeper, zones: any ZoneDatabase, policy: SchedulingPolicy, log: Log
+    ) {
+        self.node = node
+        self.store = store
+        self.transport = transport
+        self.clock = clock
+        self.timekeeper = timekeeper
+        self.zones = zones
+        self.policy = policy
+        self.log = log
+    }
+
+    /// Safe from any thread.
+    public nonisolated var status: LeaderStatus { published.withLock { $0 } }
+
+    public func submit(_ command: LeaderCommand) async throws(DomainError) -> LeaderReply {
+        guard state != nil else { throw .notLeader("this node does not lead") }
+        guard inbox.count < Self.inboxLimit else {
+            throw DomainError(.tooMany, "\(inbox.count) requests wait already; try again")
+        }
+        let result = await withCheckedContinuation { continuation in
+            inbox.append(.command(command, continuation))
+            arrival.signal()
+        }
+        return try result.get()
+    }
+
+    // MARK: Office
+
+    /// Leads until it is cancelled or loses office.
+    /// - Throws: `LossOfOffice`, `StoreError`, `CancellationError`. Whoever waits for an answer has got one by then.
+    func holdOffice(term: Term, trust: Trust) async throws {
+        defer { leave() }
+        let office = Office(term: term, trust: trust)
+        try await reload(office)
+        announce()
+        try await withThrowingDiscardingTaskGroup { group in
+            while true {
+                try Task.checkCancellation()
+                try await self.extendAgenda(office)
+                let effects = try await self.turn(office)
+                for effect in effects { self.perform(effect, term: term, in: &group) }
+                if effects.isEmpty { try await self.rest() }
+            }
+        }
+    }
+
+    private struct Office: Sendable {
+        let term: Term
+        let trust: Trust
+    }
+
+    /// Reads the whole truth from the database.
+    private func reload(_ office: Office) async throws {
+        let snapshot = try await store.loadOffice(office.term)
+        try checkTrust(office)
+        state = LeaderState(
+            snapshot: snapshot, term: office.term, node: node, policy: policy, zones: zones, now: moment())
+        log.info("read \(snapshot.runs.count) runs, \(snapshot.workers.count) workers for term \(office.term)")
+    }
+
+    /// Tells every known worker who leads now.
+    private func announce() {
+        state?.announce()
+    }
+
+    private func leave() {
+        state = nil
+        published.withLock { $0 = LeaderStatus() }
+        let left = inbox
+        inbox = []
+        for case .command(_, let continuation) in left {
+            continuation.resume(returning: .failure(.notLeader("this node has just left office; nothing was done")))
+        }
+    }
+
+    private func moment() -> Moment {
+        Moment(wall: clock.now(), uptime: .nanoseconds(Int64(clamping: timekeeper.monotonicNow.nanoseconds)))
+    }
+
+    private func checkTrust(_ office: Office) throws {
+        guard office.trust.isValid(at: timekeeper.monotonicNow) else {
+            throw LossOfOffice("the database was not heard from in time")
+        }
+    }
+
+    /// Waits for the next thing to do.
+    private func rest() async throws {
+        guard inbox.isEmpty, let state else { return }
+        let now = moment()
+        var wait = Self.longestWait
+        if let wall = state.nextWall { wait = min(wait, now.wall.duration(to: wall)) }
+        if let uptime = state.nextUptime { wait = min(wait, uptime - now.uptime) }
+        guard wait > .zero else { return }
+        _ = try await arrival.wait(atMost: wait, on: timekeeper)
+    }
+
+    // MARK: Agenda
+
+    /// Keeps the agenda filled for half of the horizon at least.
+    private func extendAgenda(_ office: Office) async throws {
+        var now = clock.now()
+        var page = Self.agendaPage
+        while let through = state?.agendaThrough, through < now.advanced(by: policy.horizon / 2) {
+            let end = now.advanced(by: policy.horizon)
+            let jobs = try await store.agenda(office.term, before: end, limit: page)
+            let reached = jobs.count < page ? end : (jobs.last?.next?.due ?? end)
+            state?.extendAgenda(jobs, through: reached)
+            // What is due already is decided before more is read.
+            if reached > through && reached > clock.now() && reached < end { return }
+            if jobs.count == page, reached <= through { page *= 2 }
+            if reached <= clock.now(), reached > through { return }
+            now = clock.now()
+        }
+    }
+
+    // MARK: Turns
+
+    private func turn(_ office: Office) async throws -> [Effect] {
+        let batch = takeBatch()
+        do {
+            return try await commit(batch, office)
+        } catch let error as StoreError where error.code == .conflict || error.code == .data {
+            log.warning("a turn was refused by the database (\(error.message)); repeating its parts one by one")
+            return try await isolate(batch, office)
+        } catch {
+            answerUnknown(batch)
+            throw error
+        }
+    }
+
+    /// The items of one turn: those in order of arrival, up to the first that needs a job which an earlier one writes.
+    private func takeBatch() -> [Item] {
+        var written: Set<String> = []
+        var count = 0
+        for item in inbox.prefix(Self.itemsPerTurn) {
+            if case .command(let command, _) = item {
+                let names = LeaderState.namesNeeded(by: command)
+                if names.contains(where: { written.contains($0) }) { break }
+                if command.writesJob { written.formUnion(names) }
+            }
+            count += 1
+        }
+        let batch = Array(inbox.prefix(count))
+        inbox.removeFirst(count)
+        return batch
+    }
+
+    private func commit(_ batch: [Item], _ office: Office, timers: Bool = true) async throws -> [Effect] {
+        let facts = try await readFacts(for: batch, office)
+        try checkTrust(office)
+        guard var state else { throw LossOfOffice("there is no state") }
+        self.state = nil  // one owner, so that nothing is copied; it is put back before the next suspension
+        let now = moment()
+        let due = state.nextWall
+        if timers { state.advance(to: now) }
+        var results: [Result<LeaderReply, DomainError>] = []
+        for item in batch { results.append(Self.apply(item, to: &state, facts: facts, now: now)) }
+        state.place(now: now)
+        let changes = state.drainChanges()
+        let effects = state.drainEffects()
+        self.state = state
+        publish(due: due, now: now.wall)
+        if !changes.isEmpty {
+            try await store.commit(office.term, changes)
+        }
+        answer(batch, results)
+        try checkTrust(office)
+        return effects
+    }
+
+    private static func apply(
+        _ item: Item, to state: inout LeaderState, facts: [String: Job], now: Moment
+    ) -> Result<LeaderReply, DomainError> {
+        switch item {
+        case .command(let command, _):
+            do { return .success(try state.apply(command, facts: facts, now: now)) } catch { return .failure(error) }
+        case .answer(let worker, let offers, let reply):
+            state.offerAnswered(by: worker, offers: offers, reply: reply, now: now)
+            return .success(.done)
+        }
+    }
+
+    private func readFacts(for batch: [Item], _ office: Office) async throws -> [String: Job] {
+        var names: Set<String> = []
+        for case .command(let command, _) in batch { names.formUnion(LeaderState.namesNeeded(by: command)) }
+        guard !names.isEmpty else { return [:] }
+        let jobs: [Job]
+        do { jobs = try await store.jobs(office.term, named: names.sorted()) } catch {
+            throw error
+        }
+        return Dictionary(jobs.map { ($0.definition.name, $0) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// Repeats a refused turn piece by piece, so that what the database refuses harms nothing else. A job whose
+    /// occurrence cannot be recorded is disabled and reported.
+    private func isolate(_ batch: [Item], _ office: Office) async throws -> [Effect] {
+        var effects: [Effect] = []
+        var rest = batch[...]
+        do {
+            try await restart(office)
+            while let item = rest.first {
+                do {
+                    effects += try await commit([item], office, timers: false)
+                } catch let error as StoreError where error.code == .conflict || error.code == .data {
+                    refuse(item, because: error)
+                    try await restart(office)
+                }
+                rest = rest.dropFirst()
+            }
+            effects += try await isolateTimers(office)
+        } catch {
+            answerUnknown(Array(rest))
+            throw error
+        }
+        return effects
+    }
+
+    private func isolateTimers(_ office: Office) async throws -> [Effect] {
+        var effects: [Effect] = []
+        while let subject = state?.advanceOne(to: moment()) {
+            do {
+                effects += try await commit([], office, timers: false)
+            } catch let error as StoreError where error.code == .conflict || error.code == .data {
+                try await restart(office)
+                guard case .job(let version) = subject, error.code == .data else { continue }
+                log.error("the database refused an occurrence of job \(version.job): \(error.message)")
+                state?.disable(version, reason: "the database refused its occurrence: \(error.message)")
+                effects += try await commit([], office, timers: false)
+            }
+        }
+        return effects
+    }
+
+    private func restart(_ office: Office) async throws {
+        try await reload(office)
+        try await extendAgenda(office)
+    }
+
+    private func publish(due: Instant?, now: Instant) {
+        guard let state else { return }
+        published.withLock {
+            $0.term = state.term
+            $0.activeRuns = state.activeRuns
+            $0.liveWorkers = state.liveWorkers
+            $0.turns += 1
+            if let due, due <= now { $0.lag = due.duration(to: now) } else { $0.lag = .zero }
+        }
+    }
+
+    // MARK: Answers
+
+    private func answer(_ batch: [Item], _ results: [Result<LeaderReply, DomainError>]) {
+        for (item, result) in zip(batch, results) {
+            if case .command(_, let continuation) = item { continuation.resume(returning: result) }
+        }
+    }
+
+    private func refuse(_ item: Item, because error: StoreError) {
+        guard case .command(let command, let continuation) = item else { return }
+        if case .reports(let reports) = command {
+            // Reports of tries that were never claimed: a worker that lies or repeats itself changes nothing.
+            log.warning("dropped reports that contradict the database: \(reports.map(\.attempt))")
+            continuation.resume(returning: .success(.reports(ReportReply(acknowledged: reports.map(\.attempt)))))
+            return
+        }
+        let code: DomainError.Code = error.code == .data ? .invalid : .conflict
+        continuation.resume(returning: .failure(DomainError(code, "the database refused it: \(error.message)")))
+    }
+
+    private func answerUnknown(_ batch: [Item]) {
+        for case .command(_, let continuation) in batch {
+            continuation.resume(
+                returning: .failure(
+                    .unavailable("this node lost its office while it worked on the request; whether it took effect is unknown")))
+        }
+    }
+
+    // MARK: Effects
+
+    private func perform(_ effect: Effect, term: Term, in group: inout ThrowingDiscardingTaskGroup<any Error>) {
+        switch effect {
+        case .notice(let text): log.notice(text)
+        case .kill(let worker, let attempts):
+            group.addTask {
+                do {
+                    try await self.transport.kill(KillRequest(term: term, attempts: attempts), at: worker)
+                } catch {
+                    // The heartbeat's answer names them again until they have ended.
+                    self.log.warning("could not tell worker \(worker.name) to end \(attempts): \(error)")
+                }
+            }
+        case .offer(let worker, let offers):
+            let batch = OfferBatch(term: term, leader: node.name, leaderURL: node.url, offers: offers)
+            group.addTask { try await self.send(batch, to: worker) }
+        }
+    }
+
+    private func send(_ batch: OfferBatch, to worker: WorkerDescription) async throws {
+        let attempts = batch.offers.map(\.attempt)
+        do {
+            let reply = try await transport.offer(batch, to: worker)
+            switch reply {
+            case .taken(_, let refused, _) where refused.isEmpty: return
+            case .taken: deliver(.answer(worker, offers: attempts, reply: reply))
+            case .stale(let highest):
+                if highest > batch.term { throw LossOfOffice("worker \(worker.name) has seen term \(highest)") }
+                deliver(.answer(worker, offers: attempts, reply: reply))
+            }
+        } catch let error as TransportError {
+            log.warning("worker \(worker.name) did not take \(attempts.count) offers: \(error)")
+            deliver(.answer(worker, offers: attempts, reply: nil))
+        }
+    }
+
+    private func deliver(_ item: Item) {
+        inbox.append(item)
+        arrival.signal()
+    }
+}
+
+extension LeaderCommand {
+    /// The command changes a job that others of the same turn must not have read before.
+    fileprivate var writesJob: Bool {
+        switch self {
+        case .putJob, .deleteJob: true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,157 @@
+// Time: what is due, and which waits have ended.
+
+public import Timetable
+
+extension LeaderState {
+    /// Decides everything that is due at this moment.
+    public mutating func advance(to now: Moment) {
+        uptime = now.uptime
+        while advanceOne(to: now) != nil {}
+    }
+
+    /// What one timer was about, for whoever must isolate the one that the database refuses.
+    public enum TimerSubject: Sendable { case job(JobVersion), other }
+
+    /// Decides the one thing that has been due for longest; nil where nothing is.
+    public mutating func advanceOne(to now: Moment) -> TimerSubject? {
+        uptime = now.uptime
+        if let (at, timer) = wallTimers.first, at <= now.wall {
+            wallTimers.removeFirst()
+            fire(timer, now: now)
+            if case .due(let version) = timer { return .job(version) }
+            return .other
+        }
+        if let (at, timer) = steadyTimers.first, at <= now.uptime {
+            steadyTimers.removeFirst()
+            fire(timer, now: now)
+            return .other
+        }
+        return nil
+    }
+
+    /// When the next turn is needed even if nothing arrives. A timer whose reason has gone costs one empty turn.
+    public var nextWall: Instant? { wallTimers.first?.key }
+    public var nextUptime: Duration? { steadyTimers.first?.key }
+
+    /// Takes jobs that the store found due before `through`. Jobs that are here already are newer than the store's.
+    public mutating func extendAgenda(_ jobs: [Job], through: Instant) {
+        agendaThrough = max(agendaThrough, through)
+        for job in jobs where agenda[job.id] == nil { schedule(job) }
+    }
+
+    /// Puts a job on the agenda, if it is due within it. A schedule that cannot be computed any more (a zone that has
+    /// gone from the system's tables) disables the job; the others go on.
+    mutating func schedule(_ job: Job) {
+        agenda[job.id] = nil
+        guard job.isEnabled, let next = job.next, case .schedule(let text) = job.definition.trigger else { return }
+        guard next.due < agendaThrough else { return }
+        do {
+            agenda[job.id] = AgendaEntry(job: job, schedule: try text.schedule(zones: zones))
+            wallTimers.insert(.due(job.reference), at: next.due)
+        } catch {
+            disable(job.reference, reason: "its schedule cannot be computed: \(error.message)")
+        }
+    }
+
+    private mutating func fire(_ timer: WallTimer, now: Moment) {
+        switch timer {
+        case .due(let version): decide(version, now: now)
+        case .retry(let attempt): retry(attempt)
+        case .startDeadline(let id): closeWindow(id, now: now)
+        case .completion(let attempt): completionOverdue(attempt, now: now)
+        }
+    }
+
+    private mutating func fire(_ timer: SteadyTimer, now: Moment) {
+        switch timer {
+        case .offerTimeout(let attempt): offerUnanswered(attempt, now: now)
+        case .workerSilence(let name): checkSilence(of: name, now: now)
+        case .requeue(let attempt):
+            guard let active = runs[attempt.run], active.run.attempt == attempt.number, active.run.state == .queued
+            else { return }
+            queue(attempt.run)
+        case .reconsider: break
+        }
+    }
+
+    private mutating func decide(_ version: JobVersion, now: Moment) {
+        guard let entry = agenda[version.job], entry.job.version == version.version, let next = entry.job.next else {
+            return
+        }
+        let mine = runsOfJob[version.job] ?? []
+        let waiting = mine.reduce(0) { $0 + (runs[$1]?.run.state == .queued ? 1 : 0) }
+        let situation = LaunchPlanner.Situation(
+            schedule: entry.schedule, definition: entry.job.definition, next: next, now: now.wall, active: mine.count,
+            waiting: waiting, policy: policy)
+        guard let decision = LaunchPlanner.decide(situation) else {
+            // The clock was stepped back, or the timer came early: nothing is due yet.
+            if next.due > now.wall { wallTimers.insert(.due(version), at: next.due) }
+            return
+        }
+        record(decision, of: entry, now: now)
+    }
+
+    private mutating func record(_ decision: LaunchPlanner.Decision, of entry: AgendaEntry, now: Moment) {
+        var entry = entry
+        let version = entry.job.reference
+        var launched: RunID?
+        let firstEntry = changes.ledger.count
+        for finding in decision.findings {
+            var run: RunID?
+            if finding.verdict == .launched {
+                let isLast = decision.next == nil && finding.last.index == decision.decidedThrough
+                run = launchScheduled(entry.job, finding: finding, isLast: isLast, now: now)
+                launched = run
+            }
+            changes.ledger.append(
+                LedgerEntry(
+                    job: version, jobName: entry.job.definition.name, firstIndex: finding.first.index,
+                    lastIndex: finding.last.index, firstDue: finding.first.due, lastDue: finding.last.due,
+                    count: finding.count, verdict: finding.verdict, reason: finding.reason, run: run,
+                    recorded: now.wall))
+        }
+        if let launched {
+            for index in firstEntry..<changes.ledger.count where changes.ledger[index].verdict == .coalesced {
+                changes.ledger[index].run = launched
+            }
+        }
+        entry.job.decidedThrough = decision.decidedThrough
+        entry.job.next = decision.next
+        advances[version] = Advance(job: version, decidedThrough: decision.decidedThrough, next: decision.next)
+        guard let next = decision.next else {
+            agenda[version.job] = nil
+            exhausted(version)
+            return
+        }
+        if next.due < agendaThrough {
+            agenda[version.job] = entry
+            wallTimers.insert(.due(version), at: next.due)
+        } else {
+            agenda[version.job] = nil
+        }
+    }
+
+    /// The schedule has no further occurrence: the job is switched off when its last run has ended, or now if none is
+    /// active (chronos.md §3.4; the job is kept).
+    private mutating func exhausted(_ version: JobVersion) {
+        let mine = (runsOfJob[version.job] ?? []).filter { runs[$0]?.run.job == version }
+        guard let last = mine.last else {
+            disable(version, reason: "")
+            return
+        }
+        if runs[last]?.run.isLast == false {
+            runs[last]?.run.isLast = true
+            dirtyRuns.insert(last)
+        }
+    }
+
+    /// Switches a job off; the others go on.
+    public mutating func disable(_ version: JobVersion, reason: String) {
+        agenda[version.job] = nil
+        if dependents[version.job]?.version == version.version { dependents[version.job]?.isEnabled = false }
+        changes.disabled.append((job: version, reason: reason))
+        if !reason.isEmpty {
+            effects.append(.notice("job \(version.job) was disabled: \(reason). Correct the job and enable it again."))
+        }
+    }
+}

@@ -1,0 +1,285 @@
+// Runs: how they begin, wait, are given to workers, and end.
+
+import Timetable
+
+extension LeaderState {
+    // MARK: Beginning
+
+    mutating func launchScheduled(_ job: Job, finding: LaunchPlanner.Finding, isLast: Bool, now: Moment) -> RunID {
+        begin(
+            Run(
+                id: identifiers.run(), job: job.reference, jobName: job.definition.name,
+                cause: .schedule(version: job.version, index: finding.first.index), due: finding.first.due,
+                isHighPriority: job.definition.highPriority, isLast: isLast, startDeadline: finding.startDeadline),
+            definition: job.definition)
+    }
+
+    /// A run that was asked for. It waits for an active one where the job does not allow overlap; it is never dropped.
+    mutating func launchManually(_ job: Job, arguments: String, now: Moment) throws(DomainError) -> RunID {
+        let active = runsOfJob[job.id]?.count ?? 0
+        guard active < Limits.activePerJob else {
+            throw DomainError(.tooMany, "job '\(job.definition.name)' has \(active) runs that have not ended")
+        }
+        guard runs.count < Limits.activeRuns else {
+            throw DomainError(.tooMany, "the cluster has \(runs.count) runs that have not ended, its limit")
+        }
+        let id = identifiers.run()
+        resetEdges(of: job.id)
+        return begin(
+            Run(
+                id: id, job: job.reference, jobName: job.definition.name, cause: .manual(key: id.rawValue),
+                due: uniqueDue(job.id, now: now), adHocArguments: arguments,
+                isHighPriority: job.definition.highPriority),
+            definition: job.definition)
+    }
+
+    mutating func uniqueDue(_ job: JobID, now: Moment) -> Instant {
+        var due = Instant(milliseconds: now.wall.milliseconds)
+        if let last = lastManualDue[job], last >= due { due = Instant(milliseconds: last.milliseconds + 1) }
+        if lastManualDue.count > 10_000 { lastManualDue.removeAll() }
+        lastManualDue[job] = due
+        return due
+    }
+
+    @discardableResult
+    mutating func begin(_ run: Run, definition: JobDefinition) -> RunID {
+        runs[run.id] = ActiveRun(run: run, definition: definition)
+        runsOfJob[run.job.job, default: []].append(run.id)
+        dirtyRuns.insert(run.id)
+        if let deadline = run.startDeadline { wallTimers.insert(.startDeadline(run.id), at: deadline) }
+        queue(run.id)
+        return run.id
+    }
+
+    // MARK: Waiting
+
+    /// Lets a queued run compete for workers, unless an earlier run of its job has to end first.
+    mutating func queue(_ id: RunID) {
+        guard var active = runs[id], active.run.state == .queued, !active.isQueued else { return }
+        if active.definition.overlap != .allow, isBlocked(active) {
+            active.run.reason = "waits for an earlier run of the job to end"
+            runs[id] = active
+            return
+        }
+        active.isQueued = true
+        active.run.reason = ""
+        runs[id] = active
+        let key = QueueKey(isHighPriority: active.run.isHighPriority, due: active.run.due, id: id)
+        queues[active.shape, default: MinHeap()].insert(id, at: key)
+    }
+
+    private func isBlocked(_ active: ActiveRun) -> Bool {
+        for other in runsOfJob[active.run.job.job] ?? [] where other != active.run.id {
+            guard let rival = runs[other] else { continue }
+            if rival.run.state != .queued || rival.isQueued { return true }
+        }
+        return false
+    }
+
+    private mutating func releaseNext(of job: JobID) {
+        for id in runsOfJob[job] ?? [] where runs[id]?.run.state == .queued && runs[id]?.isQueued == false {
+            queue(id)
+            if runs[id]?.definition.overlap != .allow { return }
+        }
+    }
+
+    mutating func retry(_ attempt: AttemptID) {
+        guard let active = runs[attempt.run], active.run.attempt == attempt.number, active.run.state == .waiting
+        else { return }
+        // The database still says waiting, which the offer that follows expects.
+        runs[attempt.run]?.run.state = .queued
+        runs[attempt.run]?.run.notBefore = nil
+        runs[attempt.run]?.isQueued = true
+        queues[active.shape, default: MinHeap()].insert(
+            attempt.run,
+            at: QueueKey(isHighPriority: active.run.isHighPriority, due: active.run.due, id: attempt.run))
+    }
+
+    /// The start window of a run has closed.
+    mutating func closeWindow(_ id: RunID, now: Moment) {
+        guard let active = runs[id], active.run.attempt == 0 else { return }
+        guard active.run.state == .queued || active.run.state == .offered else { return }
+        let why = explain(active)
+        changes.revisedVerdicts.append((run: id, verdict: .missed, reason: "its start window closed: \(why)"))
+        end(id, in: .missed, reason: "its start window closed: \(why)", record: nil, now: now)
+    }
+
+    /// Why a run has not started, for people.
+    func explain(_ active: ActiveRun) -> String {
+        switch active.run.state {
+        case .offered: return "worker \(active.run.worker) had not claimed it"
+        case .queued where !active.isQueued && !active.run.reason.isEmpty: return active.run.reason
+        case .queued:
+            switch PlacementPlanner.choose(
+                resources: active.definition.resources, constraints: active.definition.constraints,
+                excluded: active.excluded, among: candidates())
+            {
+            case .worker: return "it was about to be offered"
+            case .busy(let reason), .impossible(let reason): return reason
+            }
+        default: return active.run.reason
+        }
+    }
+
+    // MARK: Holding a worker's resources
+
+    mutating func hold(_ active: ActiveRun) {
+        guard let used = workers[active.run.worker]?.used else { return }
+        workers[active.run.worker]?.used = used + active.definition.resources
+        runsOfWorker[active.run.worker, default: []].insert(active.run.id)
+    }
+
+    mutating func letGo(_ active: ActiveRun) {
+        guard runsOfWorker[active.run.worker]?.remove(active.run.id) != nil,
+            let used = workers[active.run.worker]?.used
+        else { return }
+        workers[active.run.worker]?.used = used - active.definition.resources
+    }
+
+    // MARK: Ending
+
+    /// Ends a try with what its worker said, and decides what follows.
+    mutating func conclude(_ id: RunID, record: AttemptRecord, now: Moment) {
+        guard var active = runs[id] else { return }
+        letGo(active)
+        let consequence = RetryPlanner.consequence(
+            of: record.state, attempt: active.run.attempt, definition: active.definition,
+            abortRequested: active.run.isAbortRequested, now: now.wall, policy: policy)
+        changes.attempts.append(record)
+        active.run.startedAt = record.startedAt ?? active.run.startedAt
+        active.run.worker = record.worker
+        active.lastRecord = record
+        runs[id] = active
+        switch consequence {
+        case .end(let state): end(id, in: state, reason: record.reason, record: record, now: now)
+        case .retry(let notBefore):
+            active.run.state = .waiting
+            active.run.attempt += 1
+            active.run.notBefore = notBefore
+            active.run.reason = record.reason
+            active.run.worker = ""
+            active.run.offeredAt = nil
+            active.run.startedAt = nil
+            active.run.isAbortRequested = false
+            active.run.startDeadline = nil
+            active.isQueued = false
+            active.unheard = 0
+            runs[id] = active
+            dirtyRuns.insert(id)
+            wallTimers.insert(.retry(active.run.attemptID), at: notBefore)
+        }
+    }
+
+    /// Puts a run into a terminal state. `record` is nil where no try was started.
+    mutating func end(_ id: RunID, in state: RunState, reason: String, record: AttemptRecord?, now: Moment) {
+        guard var active = runs[id] else { return }
+        if active.run.state == .offered && record == nil { letGo(active) }
+        let job = active.run.job
+        active.run.state = state
+        active.run.reason = reason
+        active.run.finishedAt = record?.finishedAt ?? now.wall
+        active.run.notBefore = nil
+        finish(active)
+        let hasSucceeded = state == .succeeded
+        let hasFailed = state == .failed || state == .lost
+        if hasSucceeded || hasFailed {
+            changes.tallies.append(Tally(job: job.job, isSuccess: hasSucceeded, at: now.wall))
+        }
+        if active.run.isLast {
+            let rest = (runsOfJob[job.job] ?? []).filter { runs[$0]?.run.job == job }
+            if let last = rest.last {
+                runs[last]?.run.isLast = true
+                dirtyRuns.insert(last)
+            } else {
+                disable(job, reason: "")
+            }
+        }
+        if hasSucceeded || (hasFailed && active.definition.softError) {
+            satisfyChildren(of: job.job, by: id, now: now)
+        }
+        releaseNext(of: job.job)
+    }
+
+    private mutating func finish(_ active: ActiveRun) {
+        let id = active.run.id
+        runs[id] = nil
+        dirtyRuns.remove(id)
+        runsOfJob[active.run.job.job]?.removeAll { $0 == id }
+        if runsOfJob[active.run.job.job]?.isEmpty == true { runsOfJob[active.run.job.job] = nil }
+        changes.finishedRuns.append(
+            RunUpdate(
+                run: active.run, expectedStates: expected(active), expectedAttempt: active.persisted?.attempt ?? 0))
+    }
+
+    /// The state in which the database must have the run for this change to be right. A run that is offered here and
+    /// whose end is reported has been claimed through another node: then it must be started there.
+    private func expected(_ active: ActiveRun) -> [RunState] {
+        guard let persisted = active.persisted else { return [] }
+        if persisted.state == .offered, active.lastRecord?.attempt.number == persisted.attempt { return [.started] }
+        return [persisted.state]
+    }
+
+    /// Turns a run that changed in this turn into what is written of it.
+    mutating func describeRun(_ id: RunID) {
+        guard var active = runs[id] else { return }
+        if active.persisted == nil {
+            changes.newRuns.append(active.run)
+        } else {
+            changes.runs.append(
+                RunUpdate(
+                    run: active.run, expectedStates: expected(active), expectedAttempt: active.persisted?.attempt ?? 0))
+        }
+        active.persisted = .init(state: active.run.state, attempt: active.run.attempt)
+        runs[id] = active
+    }
+
+    // MARK: Ending by request
+
+    /// Ends the offered and started tries of a job, and the queued and waiting ones too where asked.
+    mutating func kill(_ job: JobID, includingQueued: Bool, reason: String, now: Moment) -> [RunID] {
+        var ended: [RunID] = []
+        for id in runsOfJob[job] ?? [] where kill(id, includingQueued: includingQueued, reason: reason, now: now) {
+            ended.append(id)
+        }
+        return ended
+    }
+
+    @discardableResult
+    mutating func kill(_ id: RunID, includingQueued: Bool, reason: String, now: Moment) -> Bool {
+        guard let active = runs[id] else { return false }
+        switch active.run.state {
+        case .offered: end(id, in: .aborted, reason: reason, record: nil, now: now)
+        case .started where active.run.worker.isEmpty:
+            end(id, in: .aborted, reason: reason, record: nil, now: now)
+        case .started:
+            runs[id]?.run.isAbortRequested = true
+            dirtyRuns.insert(id)
+            if let worker = workers[active.run.worker] {
+                effects.append(.kill(worker: worker.worker.description, attempts: [active.run.attemptID]))
+            }
+        default:
+            guard includingQueued else { return false }
+            end(id, in: .aborted, reason: reason, record: nil, now: now)
+        }
+        return true
+    }
+
+    // MARK: Jobs that report their completion
+
+    mutating func armCompletion(_ active: ActiveRun) {
+        guard active.definition.reportsCompletion, active.run.worker.isEmpty, let timeout = active.definition.timeout,
+            let started = active.run.startedAt
+        else { return }
+        wallTimers.insert(.completion(active.run.attemptID), at: started.advanced(by: timeout))
+    }
+
+    mutating func completionOverdue(_ attempt: AttemptID, now: Moment) {
+        guard let active = runs[attempt.run], active.run.attemptID == attempt, active.run.state == .started else { return }
+        conclude(
+            attempt.run,
+            record: AttemptRecord(
+                attempt: attempt, worker: active.run.worker, startedAt: active.run.startedAt, finishedAt: now.wall,
+                state: .failed, reason: "its completion was not reported within the job's timeout"),
+            now: now)
+    }
+}

@@ -1,0 +1,218 @@
+// What a leader holds in memory, and all that it decides.
+//
+// The leader works in turns. A turn takes what has arrived (time, commands, answers of workers), changes this state,
+// and drains two lists from it: changes, which the shell commits in one fenced transaction, and effects, which it
+// performs after the commit. The state runs ahead of the database within a turn; if the commit fails the whole state is
+// thrown away and read anew, so there is no undo. If the leader crashes at any point its successor reads the same
+// truth: what was committed happened, what was not never did, and no worker starts anything that is not committed.
+//
+// It holds what has not ended and what is due within the horizon, never all jobs. It refuses to read clocks, to wait,
+// and to talk to anybody.
+
+public import Timetable
+
+/// What the shell does after a turn has been committed.
+public enum Effect: Sendable {
+    /// Send these offers; without any it announces the leader.
+    case offer(worker: WorkerDescription, offers: [Offer])
+    case kill(worker: WorkerDescription, attempts: [AttemptID])
+    /// For the log of the operator.
+    case notice(String)
+}
+
+public struct LeaderState: Sendable {
+    public let term: Term
+    public let node: NodeDescription
+    public let policy: SchedulingPolicy
+    let zones: any ZoneDatabase
+    var identifiers: IdentifierSource
+
+    /// Jobs due within the horizon.
+    var agenda: [JobID: AgendaEntry] = [:]
+    /// Every enabled job that is due before this is in the agenda.
+    public internal(set) var agendaThrough: Instant
+
+    var runs: [RunID: ActiveRun] = [:]
+    /// Runs of each job that have not ended, oldest first.
+    var runsOfJob: [JobID: [RunID]] = [:]
+    var queues: [Shape: MinHeap<QueueKey, RunID>] = [:]
+
+    /// Jobs that have parents, and the graph in both directions.
+    var dependents: [JobID: Job] = [:]
+    var parentsOf: [JobID: [JobID: Bool]] = [:]
+    var childrenOf: [JobID: Set<JobID>] = [:]
+
+    var workers: [String: WorkerState] = [:]
+    /// Offered and started runs by worker.
+    var runsOfWorker: [String: Set<RunID>] = [:]
+    /// Of the turn that is being decided.
+    var uptime: Duration
+    /// Tries declared lost of late, so that a result that comes after all can be kept.
+    var lostAttempts: [AttemptID: String] = [:]
+    /// Due instants of manual runs are kept apart by a millisecond, since Chronos' task ids carry nothing finer.
+    var lastManualDue: [JobID: Instant] = [:]
+
+    var wallTimers = MinHeap<Instant, WallTimer>()
+    var steadyTimers = MinHeap<Duration, SteadyTimer>()
+
+    var changes = Changes()
+    var effects: [Effect] = []
+    var dirtyRuns: Set<RunID> = []
+    var advances: [JobVersion: Advance] = [:]
+    var dirtyEdges: [Edge: Bool] = [:]
+
+    public init(
+        snapshot: OfficeSnapshot, term: Term, node: NodeDescription, policy: SchedulingPolicy,
+        zones: any ZoneDatabase, now: Moment
+    ) {
+        self.term = term
+        self.node = node
+        self.policy = policy
+        self.zones = zones
+        identifiers = IdentifierSource(term: term)
+        agendaThrough = .distantPast
+        uptime = now.uptime
+        for worker in snapshot.workers.sorted(by: { $0.description.name < $1.description.name }) {
+            workers[worker.description.name] = WorkerState(worker: worker, lastHeard: now.uptime)
+            watchSilence(of: worker.description.name)
+        }
+        for job in snapshot.dependents { dependents[job.id] = job }
+        for edge in snapshot.edges { link(edge) }
+        for run in snapshot.runs.sorted(by: { ($0.due, $0.id) < ($1.due, $1.id) }) {
+            adopt(run, definition: snapshot.definitions[run.job], now: now)
+        }
+    }
+
+    /// What this turn writes. Empties the list.
+    public mutating func drainChanges() -> Changes {
+        for id in dirtyRuns.sorted() { describeRun(id) }
+        dirtyRuns.removeAll(keepingCapacity: true)
+        for (edge, satisfied) in dirtyEdges.sorted(by: { ($0.key.parent, $0.key.child) < ($1.key.parent, $1.key.child) }) {
+            changes.edges.append(Edge(parent: edge.parent, child: edge.child, isSatisfied: satisfied))
+        }
+        dirtyEdges.removeAll(keepingCapacity: true)
+        changes.advances = advances.values.sorted { $0.job.job < $1.job.job }
+        advances.removeAll(keepingCapacity: true)
+        defer { changes = Changes() }
+        return changes
+    }
+
+    public mutating func drainEffects() -> [Effect] {
+        defer { effects = [] }
+        return effects
+    }
+
+    public var activeRuns: Int { runs.count }
+    public var queuedRuns: Int { runs.values.reduce(0) { $0 + ($1.run.state == .queued ? 1 : 0) } }
+    public var liveWorkers: Int { workers.values.reduce(0) { $0 + ($1.isLive ? 1 : 0) } }
+
+    /// Runs found in the database by a new leader. Offered ones are offered again to the same worker, which knows them
+    /// by their attempt; started ones are followed.
+    private mutating func adopt(_ run: Run, definition: JobDefinition?, now: Moment) {
+        var active = ActiveRun(run: run, definition: definition ?? JobDefinition(name: run.jobName))
+        active.persisted = .init(state: run.state, attempt: run.attempt)
+        active.offeredAt = now.uptime
+        runs[run.id] = active
+        runsOfJob[run.job.job, default: []].append(run.id)
+        switch run.state {
+        case .offered:
+            hold(active)
+            steadyTimers.insert(.offerTimeout(run.attemptID), at: now.uptime + policy.offerTimeout)
+            if let worker = workers[run.worker] {
+                effects.append(.offer(worker: worker.worker.description, offers: [offer(for: active)]))
+            }
+        case .started:
+            hold(active)
+            armCompletion(active)
+        case .waiting: wallTimers.insert(.retry(run.attemptID), at: run.notBefore ?? now.wall)
+        default: queue(run.id)
+        }
+        if let deadline = run.startDeadline { wallTimers.insert(.startDeadline(run.id), at: deadline) }
+    }
+}
+
+/// A job that is due soon.
+struct AgendaEntry: Sendable {
+    var job: Job
+    var schedule: Schedule
+}
+
+/// A run that has not ended.
+struct ActiveRun: Sendable {
+    struct Persisted: Sendable {
+        var state: RunState
+        var attempt: Int
+    }
+    var run: Run
+    var definition: JobDefinition
+    /// As the database has it; nil before the first commit.
+    var persisted: Persisted?
+    /// Uptime of the last offer.
+    var offeredAt: Duration = .zero
+    /// Heartbeats of its worker in a row that did not name it.
+    var unheard = 0
+    /// Workers that can never run it, by their own word, and the last such word.
+    var excluded: Set<String> = []
+    var refusal = ""
+    var isQueued = false
+    var lastRecord: AttemptRecord?
+
+    init(run: Run, definition: JobDefinition) {
+        self.run = run
+        self.definition = definition
+    }
+
+    var shape: Shape { Shape(resources: definition.resources, constraints: definition.constraints) }
+}
+
+/// Runs that need the same of a worker wait in one queue: when the first finds no room the others need not be tried.
+struct Shape: Hashable, Sendable {
+    var resources: Resources
+    var constraints: [Constraint]
+}
+
+struct QueueKey: Comparable, Sendable {
+    var isHighPriority: Bool
+    var due: Instant
+    var id: RunID
+    static func < (left: Self, right: Self) -> Bool {
+        if left.isHighPriority != right.isHighPriority { return left.isHighPriority }
+        return (left.due, left.id) < (right.due, right.id)
+    }
+}
+
+struct WorkerState: Sendable {
+    var worker: Worker
+    /// Uptime of the last sign of life to this leader.
+    var lastHeard: Duration
+    /// Offers may be sent: it was heard within its lease, or this leader has not had time to hear it.
+    var isLive = true
+    /// The silence of this worker is being watched by a timer.
+    var isWatched = false
+    /// A request to it failed: it gets no offers before this uptime, even if it is heard.
+    var avoidedUntil = Duration.zero
+    /// Sum of what its offered and started tries need.
+    var used = Resources.zero
+    var free: Resources { worker.description.capacity - used }
+
+    init(worker: Worker, lastHeard: Duration) {
+        self.worker = worker
+        self.lastHeard = lastHeard
+    }
+}
+
+enum WallTimer: Sendable {
+    case due(JobVersion)
+    case retry(AttemptID)
+    case startDeadline(RunID)
+    /// A job that reports its completion has not done so in time.
+    case completion(AttemptID)
+}
+
+enum SteadyTimer: Sendable {
+    case offerTimeout(AttemptID)
+    case workerSilence(String)
+    case requeue(AttemptID)
+    /// Nothing but a turn, in which queued runs are placed.
+    case reconsider
+}

@@ -1,0 +1,41 @@
+public import Timetable
+
+/// Decides what follows the end of a try.
+public enum RetryPlanner {
+    public enum Consequence: Hashable, Sendable {
+        /// The run has ended in this state.
+        case end(RunState)
+        /// Another try, not before the instant.
+        case retry(notBefore: Instant)
+    }
+
+    /// The state that the try alone gives its run.
+    public static func state(of outcome: AttemptOutcome) -> RunState {
+        switch outcome {
+        case .exited(code: 0): .succeeded
+        case .exited, .signalled, .timedOut, .notStarted: .failed
+        case .aborted: .aborted
+        case .interrupted: .lost
+        }
+    }
+
+    /// Failed and lost tries are repeated while retries are left, whatever earlier runs did; aborted ones never.
+    public static func consequence(
+        of state: RunState, attempt: Int, definition: JobDefinition, abortRequested: Bool, now: Instant,
+        policy: SchedulingPolicy
+    ) -> Consequence {
+        guard state == .failed || state == .lost, attempt < definition.retries else { return .end(state) }
+        if abortRequested { return .end(.aborted) }
+        return .retry(notBefore: now.advanced(by: delay(before: attempt + 1, definition: definition, policy: policy)))
+    }
+
+    static func delay(before attempt: Int, definition: JobDefinition, policy: SchedulingPolicy) -> Duration {
+        let base = definition.retryDelay ?? policy.retryDelay
+        var delay = base
+        for _ in 1..<max(1, min(attempt, 64)) where policy.retryFactor > 1 {
+            delay = delay * policy.retryFactor
+            if delay > policy.retryDelayMaximum { return max(base, policy.retryDelayMaximum) }
+        }
+        return delay
+    }
+}
