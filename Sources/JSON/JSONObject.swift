@@ -11,7 +11,7 @@ public struct JSONObject: Sendable {
     }
 
     /// From this many members on, an index is cheaper than looking at each.
-    private static let indexFrom = 16
+    private static let indexFrom = 32
 
     private var members: [Member] = []
     /// Positions by key; empty while there are fewer than `indexFrom` members.

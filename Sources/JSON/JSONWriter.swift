@@ -75,7 +75,17 @@ public struct JSONWriter: Sendable {
     /// A number as Java prints it, for clients that compare Chronos' listing as text.
     /// Null for what is not finite.
     public mutating func javaDouble(_ value: Double) {
-        raw(value.isFinite ? Array(Self.javaDouble(value).utf8) : Array("null".utf8))
+        separate()
+        needsComma = true
+        // Nearly all are small whole numbers, and those need no search for the shortest digits.
+        if value.magnitude < 1e7, value.sign == .plus, let whole = Int64(exactly: value) {
+            append(whole)
+            appendLiteral(".0")
+        } else if value.isFinite {
+            bytes.append(contentsOf: Self.javaDouble(value).utf8)
+        } else {
+            appendLiteral("null")
+        }
     }
 
     public mutating func bool(_ value: Bool) {
