@@ -57,7 +57,7 @@ let curlOpenSocket: carillon_curl_opensocket_callback = { context, _, address in
         return -1
     }
     return socket(
-        address.pointee.family, address.pointee.socktype | Int32(SOCK_CLOEXEC.rawValue), address.pointee.protocol)
+        address.pointee.family, address.pointee.socktype | O_CLOEXEC, address.pointee.protocol)
 }
 
 let curlSocketChanged: carillon_curl_socket_callback = { _, socket, what, context, _ in

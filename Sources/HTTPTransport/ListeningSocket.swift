@@ -4,6 +4,10 @@ import Glibc
 /// Sockets that accept connections: names become addresses, addresses become bound, non-blocking descriptors.
 enum ListeningSocket {
     private static let ports = 0...65535
+    // The names SOCK_STREAM, SOCK_NONBLOCK and SOCK_CLOEXEC belong to whichever C module is loaded first, and are then
+    // not found in the others; Linux defines the latter two as these flags.
+    private static let stream: Int32 = 1
+    private static let openFlags = O_NONBLOCK | O_CLOEXEC
 
     /// Listens on every address of the host, all on one port. Blocks for the name look-up: not for the loop's thread.
     static func open(
@@ -54,7 +58,7 @@ enum ListeningSocket {
 
     private static func resolve(_ host: String) throws(HTTPServerError) -> [SocketAddress] {
         var hints = addrinfo()
-        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        hints.ai_protocol = Int32(IPPROTO_TCP)
         hints.ai_flags = AI_PASSIVE
         var list: UnsafeMutablePointer<addrinfo>?
         let status = getaddrinfo(host, nil, &hints, &list)
@@ -81,8 +85,7 @@ enum ListeningSocket {
     private static func listen(
         _ address: SocketAddress, backlog: Int, alsoIPv4: Bool
     ) throws(HTTPServerError) -> Int32 {
-        let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
-        let descriptor = socket(address.family, type, 0)
+        let descriptor = socket(address.family, stream | openFlags, 0)
         guard descriptor >= 0 else { throw failure("make a socket for", address) }
         var on: Int32 = 1
         let size = socklen_t(MemoryLayout<Int32>.size)
