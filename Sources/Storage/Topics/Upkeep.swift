@@ -1,0 +1,61 @@
+public import Domain
+import PostgresClient
+public import Timetable
+
+/// Makes the partitions of the next days, and drops what is older than the retention. Any node may call it, at any time.
+public struct Upkeep: Sendable {
+    let access: Access
+
+    /// Partitions are made for today and this many days ahead.
+    static let daysAhead: Int64 = 7
+    static let deadline: Duration = .seconds(60)
+
+    /// Each table is a transaction of its own, so that a commit of the leader waits for one at most, and briefly: attaching
+    /// and dropping give up on a lock after half a second, and are tried again at the next call.
+    /// - Parameter retention: how long history, tries, ledger and superseded definitions are kept.
+    /// - Returns: partitions that were made or dropped.
+    public func maintain(now: Instant, retention: Duration) async throws(StoreError) -> Int {
+        let cutoff = now.advanced(by: .zero - retention)
+        var changed: Int64 = 0
+        for (table, column) in Self.partitioned {
+            let results = try await access.transaction(
+                [
+                    Statement(Self.lock, .int(Schema.lockSpace), .int(Schema.upkeepLock)),
+                    Statement(
+                        Self.keep, .text(table), .text(column), .timestamp(microseconds: now.microseconds),
+                        .int(Self.daysAhead), .timestamp(microseconds: cutoff.microseconds)),
+                ], deadline: Self.deadline)
+            changed += try results[1].first { try $0.integer() } ?? 0
+        }
+        _ = try await access.transaction(
+            [
+                Statement(Self.dropEras, .timestamp(microseconds: cutoff.microseconds)),
+                Statement(Self.dropVersions, .timestamp(microseconds: cutoff.microseconds)),
+                Statement(Self.dropNodes, .timestamp(microseconds: cutoff.microseconds)),
+            ], deadline: Self.deadline)
+        return Int(changed)
+    }
+
+    // MARK: SQL
+
+    private static let partitioned = [
+        (table: "run_history", column: "finished_at"), (table: "attempts", column: "finished_at"),
+        (table: "ledger", column: "recorded"),
+    ]
+
+    private static let lock = "SELECT pg_advisory_xact_lock($1::int4, $2::int4)"
+
+    private static let keep = """
+        SELECT carillon.keep_partitions($1::text, $2::text, $3::timestamptz, $4::int4, $5::timestamptz)::int8
+        """
+
+    private static let dropEras = "DELETE FROM carillon.eras WHERE closed < $1::timestamptz"
+
+    /// A run that goes on for longer than the retention keeps its definition.
+    private static let dropVersions = """
+        DELETE FROM carillon.job_versions v WHERE v.superseded < $1::timestamptz
+           AND NOT EXISTS (SELECT FROM carillon.runs r WHERE r.job_id = v.job_id AND r.job_version = v.version)
+        """
+
+    private static let dropNodes = "DELETE FROM carillon.nodes WHERE seen < $1::timestamptz"
+}
