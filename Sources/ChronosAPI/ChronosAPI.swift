@@ -1,13 +1,13 @@
 // ChronosAPI: the REST API of Chronos (mesos/chronos 2.x and 3.x), so that its clients work unchanged.
 //
-// What it is for: decode the dialect's JSON and paths into calls of Operations, encode jobs the way Chronos' serialiser
-// does, byte for byte (key order, doubles, timestamps), and answer errors in Chronos' shape. One file a resource; the
-// coding of a job is a family of files of its own.
+// What it is for: decode the dialect's JSON and paths into calls of Operations, encode jobs the way Chronos' own
+// serialiser does, byte for byte (key order, doubles, timestamps), and answer errors in Chronos' shape. One file a
+// resource; the coding of a job is a family of files of its own.
 //
 // Invariants
 // - The same routes stand below `/v1/scheduler` (3.x) and `/scheduler` (2.x), with the same behaviour.
-// - A successful write is 204 without a body: clients refuse anything else. What is not found is 400 with "not found" in
-//   the message; `status` in an error is the reason phrase as text.
+// - A successful write is 204 without a body: clients refuse anything else. What is not found is 400 with "not found"
+//   in the message; `status` in an error is the reason phrase as text.
 // - Input is read as leniently as Chronos reads it (numeric strings, names as numbers, null for absent) where the
 //   meaning is clear. What Chronos accepts and drops or distorts in silence is refused with 400 and a reason.
 // - Nothing is stored that would have no effect: fields that Carillon cannot carry out yet are refused when they are not

@@ -22,8 +22,8 @@ extension ChronosJobCoding {
         writer.member("name", job.name)
         writer.member("command", job.command)
         writer.member("shell", job.shell)
-        // 2.x lists epsilon and async always, 3.x never. Shown where they say something: a tool that synchronises posts a
-        // job for ever if a key that it posted is not listed.
+        // 2.x lists epsilon and async always, 3.x never. Shown where they say something: a tool that synchronises posts
+        // a job for ever if a key that it posted is not listed.
         if let epsilon = epsilon(job, fields) { writer.member("epsilon", epsilon) }
         writer.member("executor", fields.executor)
         writer.member("executorFlags", fields.executorFlags)

@@ -26,8 +26,8 @@ struct JobsResource: Resource {
     private func list(_ request: HTTPRequest, _ principal: Principal) async throws(DomainError) -> HTTPResponse {
         let first = try await jobs.list(principal, limit: Self.pageSize)
         guard first.count == Self.pageSize else { return .json(bytes: array(of: first)) }
-        // An error on a later page cuts the connection: half a list must not look like a list, or tools that synchronise
-        // would create again what it lacks.
+        // An error on a later page cuts the connection: half a list must not look like a list, or tools that
+        // synchronise would create again what it lacks.
         let body = HTTPBodyStream { sink in
             var page = first
             var separator: [UInt8] = Array("[".utf8)

@@ -40,8 +40,8 @@ extension Resource {
 }
 
 extension HTTPRequest {
-    /// A segment of the route's pattern. The router sets each of them; a missing one would be a bug, and is then nothing
-    /// that could be found.
+    /// A segment of the route's pattern. The router sets each of them; a missing one would be a bug, and is then
+    /// nothing that could be found.
     func parameter(_ name: String) -> String { pathParameters[name] ?? "" }
 
     /// The body as a JSON object, whatever its content type says: curl calls everything a form.

@@ -16,8 +16,8 @@ struct TaskResource: Resource {
         return Self.done
     }
 
-    /// A task that nobody waits for any more is 204 as well, as it was in 2.x: the run may have been ended meanwhile, and
-    /// a wrapper script that reports twice must not fail for it.
+    /// A task that nobody waits for any more is 204 as well, as it was in 2.x: the run may have been ended meanwhile,
+    /// and a wrapper script that reports twice must not fail for it.
     private func report(_ request: HTTPRequest, _ principal: Principal) async throws(DomainError) -> HTTPResponse {
         let what = "a report like {\"statusCode\": 0}"
         let body = ChronosBody(try request.jsonObject(what))

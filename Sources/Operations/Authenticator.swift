@@ -18,6 +18,9 @@ public actor Authenticator {
     private let anonymous: Principal?
     private var cache: [String: Lookup] = [:]
 
+    /// For tests of the bound.
+    var remembered: Int { cache.count }
+
     private struct Lookup {
         let key: StoredKey?
         let at: Instant

@@ -47,7 +47,12 @@ public struct JobOperations: Sendable {
     /// Creates the job, or replaces the one with that name, which needs another privilege.
     public func put(_ principal: Principal, _ draft: JobDraft) async throws(DomainError) {
         // Neither privilege: refused before anything is looked up.
-        if !principal.has(.createEvents) { try principal.require(.editEvents) }
+        guard principal.has(.createEvents) || principal.has(.editEvents) else {
+            throw DomainError(
+                .forbidden,
+                "'\(principal.name)' lacks the privileges '\(Privilege.createEvents.rawValue)' and"
+                    + " '\(Privilege.editEvents.rawValue)', one of which this request needs")
+        }
         var draft = draft
         try validator.validate(draft.definition)
         let old = try await existing(draft.definition.name)

@@ -117,8 +117,9 @@ public struct JobValidator: Sendable {
             }
         }
         if let window = definition.startWindow {
-            guard window >= .zero, window <= Self.longestStartWindow else {
-                throw .invalid("the time by which a run may start late must be from 0 seconds to 100 years")
+            // A run always starts a moment after it is due: without any window each would be too late.
+            guard window > .zero, window <= Self.longestStartWindow else {
+                throw .invalid("the time by which a run may start late must be longer than 0 and at most 100 years")
             }
         }
     }
