@@ -65,26 +65,32 @@ public final class BlockingPool: Sendable {
 
     /// Runs the body on one of the pool's threads.
     ///
-    /// A task that is cancelled while its work still waits leaves the queue; work that runs is waited for.
+    /// A task that is cancelled while its work still waits leaves the queue; work that runs is waited for, unless it may
+    /// be abandoned: then its thread finishes it and drops what comes of it.
     /// - Throws: what the body throws; `BlockingPoolError`; `CancellationError`; `SystemError` when no thread could be
     ///   made and there is none.
-    public func run<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
+    public func run<T: Sendable>(
+        mayBeAbandoned: Bool = false, _ body: @escaping @Sendable () throws -> T
+    ) async throws -> T {
         try Task.checkCancellation()
         let number = state.withLock { state in
             state.nextNumber += 1
             return state.nextNumber
         }
+        let answer = Answer<T>()
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<T, any Error>) in
+                answer.expect(continuation)
                 let work = Work(number: number) {
-                    continuation.resume(with: Result { try body() })
+                    answer.give(Result { try body() })
                 } abandon: {
-                    continuation.resume(throwing: $0)
+                    answer.give(.failure($0))
                 }
                 add(work)
             }
         } onCancel: {
             cancel(number)
+            if mayBeAbandoned { answer.give(.failure(CancellationError())) }
         }
     }
 
@@ -165,6 +171,46 @@ public final class BlockingPool: Sendable {
     }
 
     deinit { shutDown() }
+}
+
+/// Resumes one continuation with whichever answer comes first.
+private final class Answer<T: Sendable>: Sendable {
+    private enum State {
+        case open
+        case expected(CheckedContinuation<T, any Error>)
+        case early(Result<T, any Error>)
+        case given
+    }
+
+    private let state = Mutex(State.open)
+
+    func expect(_ continuation: CheckedContinuation<T, any Error>) {
+        let early = state.withLock { state -> Result<T, any Error>? in
+            if case .early(let result) = state {
+                state = .given
+                return result
+            }
+            state = .expected(continuation)
+            return nil
+        }
+        if let early { continuation.resume(with: early) }
+    }
+
+    func give(_ result: Result<T, any Error>) {
+        let continuation = state.withLock { state -> CheckedContinuation<T, any Error>? in
+            switch state {
+            case .open:
+                state = .early(result)
+                return nil
+            case .expected(let continuation):
+                state = .given
+                return continuation
+            case .early, .given:
+                return nil
+            }
+        }
+        continuation?.resume(with: result)
+    }
 }
 
 /// A lock with a condition: the one thing that `Synchronization` lacks.

@@ -60,6 +60,7 @@ public final class EventLoop: Timekeeper, @unchecked Sendable {
     private var waiting: [UnownedJob] = []
     private var timers = TimerHeap()
     private var watches = WatchTable()
+    private var turnEnd: [@Sendable () -> Void] = []
     private let events: UnsafeMutableBufferPointer<epoll_event>
 
     public init() throws {
@@ -105,6 +106,7 @@ public final class EventLoop: Timekeeper, @unchecked Sendable {
             poll()
             fireTimers()
             runJobs()
+            endTurn()
         }
         stopWanted.store(false, ordering: .releasing)
         thread.store(0, ordering: .releasing)
@@ -185,6 +187,20 @@ public final class EventLoop: Timekeeper, @unchecked Sendable {
     /// Runs a closure on the loop's thread in a later turn, from any thread; closures of one thread keep their order.
     public func execute(_ body: @escaping @Sendable () -> Void) {
         start("callback") { body() }
+    }
+
+    /// Calls the action once, after the jobs of this turn and before the loop waits again: for what is worth doing once
+    /// for many, such as writing out what they have put into a buffer. On the loop's thread only.
+    public func atEndOfTurn(_ action: @escaping @Sendable () -> Void) {
+        checkThread()
+        turnEnd.append(action)
+    }
+
+    private func endTurn() {
+        guard !turnEnd.isEmpty else { return }
+        let actions = turnEnd
+        turnEnd.removeAll(keepingCapacity: true)
+        for action in actions { action() }
     }
 
     private func wakeUp() {
@@ -333,7 +349,7 @@ public final class EventLoop: Timekeeper, @unchecked Sendable {
     }
 
     private func waitNanoseconds() -> Int64 {
-        guard runningHead == running.count, waiting.isEmpty else { return 0 }
+        guard runningHead == running.count, waiting.isEmpty, turnEnd.isEmpty else { return 0 }
         guard let earliest = timers.earliest else { return Int64(Self.longestWait) }
         let now = clinux_boottime_nanoseconds()
         guard earliest > now else { return 0 }

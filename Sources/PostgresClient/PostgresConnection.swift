@@ -1,0 +1,402 @@
+public import Runtime
+
+/// One session with the server. Requests of many callers are pipelined and answered in their order.
+///
+/// Cancelling a task that waits for a request does not take the request back: it ends with its answer or its deadline.
+public actor PostgresConnection {
+    /// Requests that have been sent and not been answered; more wait here rather than in the server's socket.
+    static let pipelineLimit = 512
+    /// Requests that wait to be sent.
+    static let queueLimit = 10_000
+    /// Notifications that nobody has read; beyond that the oldest are dropped.
+    static let notificationLimit = 1024
+    /// For the session's own statements.
+    static let housekeepingDeadline = Duration.seconds(10)
+
+    nonisolated let loop: EventLoop
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+    /// The process of the server that serves this session.
+    public nonisolated let backendPID: Int32
+    /// What the channels that were listened to have received; ends with the connection. Read by one task only.
+    public nonisolated let notifications: AsyncStream<PostgresNotification>
+
+    private nonisolated let notified: AsyncStream<PostgresNotification>.Continuation
+    private var wire: Wire?
+    private var watch: Watch?
+    private var pending = RequestQueue<Request>()
+    private var inFlight = RequestQueue<Request>()
+    private var statements = StatementCache()
+    private var nextNumber: UInt64 = 0
+    private var pumpIsScheduled = false
+    /// ROLLBACKs on their way: while there are any, what the server refuses for a broken transaction is sent again.
+    private var rollbacks = 0
+    private var end: PostgresError?
+    private var closedWaiters: [UInt64: CheckedContinuation<Void, Never>] = [:]
+
+    /// Threads for requests to stop a statement, which libpq can only make blocking.
+    private static let cancellers = BlockingPool(threads: 1, queueLimit: 16)
+
+    /// Connects, trying each address of the host in turn.
+    /// - Throws: `PostgresError.connection` with the server's or the network's reason; `.invalidRequest` for a URL that
+    ///   cannot be read; `CancellationError`.
+    public static func connect(_ configuration: PostgresConfiguration, loop: EventLoop) async throws
+        -> PostgresConnection
+    {
+        let wire = try await Connector(loop: loop).connect(configuration)
+        let connection = PostgresConnection(wire, loop: loop)
+        try await connection.open()
+        return connection
+    }
+
+    private init(_ wire: Wire, loop: EventLoop) {
+        self.wire = wire
+        self.loop = loop
+        backendPID = wire.backendPID
+        (notifications, notified) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(Self.notificationLimit))
+    }
+
+    deinit {
+        notified.finish()
+        guard let watch else { return }
+        // The watch goes before the socket, which the wire closes with its last reference.
+        loop.execute { [wire] in
+            watch.cancel()
+            _ = wire
+        }
+    }
+
+    // MARK: Requests
+
+    /// Executes one statement, in a transaction of its own.
+    /// - Throws: `PostgresError`.
+    public func query(_ statement: Statement, deadline: Duration) async throws -> PostgresResult {
+        let encoded = try EncodedParameters(statement.parameters)
+        let results = try await submit(.statements([statement], [encoded], isTransaction: false), deadline)
+        guard let result = results.first else { throw PostgresError(.decoding, "the server gave no result") }
+        return result
+    }
+
+    /// Executes BEGIN, the statements and COMMIT as one piece, with one wait. The results are those of the statements.
+    /// - Throws: `PostgresError`; that of the first statement that failed, after which all is rolled back.
+    public func transaction(_ statements: [Statement], deadline: Duration) async throws -> [PostgresResult] {
+        let all = [Statement("BEGIN")] + statements + [Statement("COMMIT")]
+        var encoded: [EncodedParameters] = []
+        encoded.reserveCapacity(all.count)
+        for (index, statement) in all.enumerated() {
+            do { encoded.append(try EncodedParameters(statement.parameters)) } catch {
+                var error = error
+                error.statementIndex = index - 1
+                throw error
+            }
+        }
+        return try await submit(.statements(all, encoded, isTransaction: true), deadline)
+    }
+
+    /// Executes a text of several statements, without parameters: migrations. They are one transaction unless the text
+    /// says otherwise. Waits until nothing else is in flight, and lets nothing else be sent before it has ended.
+    /// - Throws: `PostgresError`.
+    public func script(_ sql: String, deadline: Duration) async throws {
+        guard !sql.utf8.contains(0) else {
+            throw PostgresError(.invalidRequest, "the script contains a NUL character")
+        }
+        _ = try await submit(.script(sql), deadline)
+    }
+
+    /// Has notifications of this channel sent to `notifications`.
+    /// - Throws: `PostgresError`.
+    public func listen(_ channel: String) async throws {
+        let quoted = channel.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"")
+        _ = try await query(Statement("LISTEN \"\(quoted)\""), deadline: Self.housekeepingDeadline)
+    }
+
+    /// What the server reported about itself and the session: `server_version`, `TimeZone`, `in_hot_standby` …
+    public func parameterStatus(_ name: String) -> String? { wire?.parameterStatus(name) }
+
+    /// Requests that wait or are in flight.
+    public var load: Int { pending.count + inFlight.count }
+
+    public var isOpen: Bool { wire != nil }
+
+    /// Why the connection has ended; nil while it lasts.
+    public var endReason: PostgresError? { end }
+
+    /// Ends the session at once. What is in flight fails with `.closed`, its outcome unknown.
+    public func close() {
+        lose(PostgresError(.closed, "the connection to the database was closed"))
+    }
+
+    /// Returns when the connection has ended, whoever ended it, or when the task is cancelled.
+    public func closed() async {
+        nextNumber += 1
+        let number = nextNumber
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                guard wire != nil, !Task.isCancelled else { return continuation.resume() }
+                closedWaiters[number] = continuation
+            }
+        } onCancel: {
+            loop.execute { self.assumeIsolated { $0.closedWaiters.removeValue(forKey: number)?.resume() } }
+        }
+    }
+
+    private func submit(_ work: Request.Work, _ deadline: Duration) async throws -> [PostgresResult] {
+        if let end { throw end.beforeSending }
+        guard pending.count < Self.queueLimit else {
+            throw PostgresError(.queueFull, "\(Self.queueLimit) requests wait for the database; try again later")
+        }
+        return try await withCheckedThrowingContinuation { continuation in
+            nextNumber += 1
+            let number = nextNumber
+            let request = Request(number: number, work: work, continuation: continuation)
+            request.timer = loop.after(deadline) { [weak self] in
+                self?.assumeIsolated { $0.expire(number, deadline) }
+            }
+            pending.append(request)
+            schedulePump()
+        }
+    }
+
+    // MARK: Sending
+
+    private func open() throws {
+        guard let wire else { return }
+        watch = try loop.watch(wire.socket, .read) { [weak self] readiness in
+            self?.assumeIsolated { $0.handle(readiness) }
+        }
+    }
+
+    private func schedulePump() {
+        guard !pumpIsScheduled, wire != nil else { return }
+        pumpIsScheduled = true
+        loop.atEndOfTurn { [weak self] in self?.assumeIsolated { $0.pump() } }
+    }
+
+    private func pump() {
+        pumpIsScheduled = false
+        while let wire, let request = pending.first, maySend(request) {
+            _ = pending.popFirst()
+            guard send(request, wire) else {
+                // Parts of it may be out.
+                inFlight.append(request)
+                lose(lossReason())
+                return
+            }
+        }
+        flush()
+    }
+
+    private func maySend(_ request: Request) -> Bool {
+        if request.isScript { return inFlight.isEmpty }
+        if let first = inFlight.first, first.isScript { return false }
+        return inFlight.count < Self.pipelineLimit || request.isRollback
+    }
+
+    private func send(_ request: Request, _ wire: Wire) -> Bool {
+        switch request.work {
+        case .script(let sql):
+            inFlight.append(request)
+            return wire.leavePipeline() && wire.sendScript(sql)
+        case .housekeeping(let sql):
+            inFlight.append(request)
+            return wire.sendPlain(sql) && wire.sendSync()
+        case .prepare(let statement):
+            inFlight.append(request)
+            return wire.sendPrepare(statement.name, statement.sql) && wire.sendSync()
+        case .statements(let statements, let parameters, _):
+            for statement in statements {
+                guard let prepared = prepare(statement.sql, wire) else { return false }
+                request.prepared.append(prepared)
+            }
+            inFlight.append(request)
+            for (prepared, parameters) in zip(request.prepared, parameters) {
+                guard wire.sendExecute(prepared.name, parameters) else { return false }
+            }
+            return wire.sendSync()
+        }
+    }
+
+    /// The parsed form of a statement; sends it to be parsed first if the session does not know it. nil: lost.
+    private func prepare(_ sql: String, _ wire: Wire) -> PreparedStatement? {
+        if let known = statements.find(sql) { return known }
+        let (added, evicted) = statements.add(sql)
+        var requests = [Request(number: 0, work: .prepare(added))]
+        if let evicted { requests.append(Request(number: 0, work: .housekeeping("DEALLOCATE \(evicted.name)"))) }
+        for request in requests {
+            guard send(request, wire) else { return nil }
+        }
+        return added
+    }
+
+    private func flush() {
+        guard let wire else { return }
+        guard let isOut = wire.flush() else { return lose(lossReason()) }
+        watch?.update(isOut ? .read : [.read, .write])
+        // While it could not write, libpq may have read: the socket does not tell of that any more.
+        if !inFlight.isEmpty { drain() }
+    }
+
+    // MARK: Receiving
+
+    private func handle(_ readiness: Readiness) {
+        guard let wire else { return }
+        if readiness.contains(.read) {
+            let isAlive = wire.consume()
+            drain()
+            guard isAlive else { return lose(lossReason()) }
+        }
+        if readiness.contains(.write) { flush() }
+    }
+
+    private func drain() {
+        guard let wire else { return }
+        var gaps = 0
+        // A nil stands between the results of two statements; two nils in a row: there is nothing.
+        while self.wire != nil, gaps < 2, !wire.isBusy {
+            guard let result = wire.nextResult() else {
+                gaps += 1
+                if let first = inFlight.first, first.isScript { endScript(wire) }
+                continue
+            }
+            gaps = 0
+            accept(ResultCells(taking: result))
+        }
+        while let notification = wire.nextNotification() { notified.yield(notification) }
+    }
+
+    private func accept(_ cells: ResultCells) {
+        guard let request = inFlight.first else { return }
+        switch cells.kind {
+        case .rows: request.accept(cells)
+        case .skipped: request.skip()
+        case .sync: finishFirst()
+        case .failure:
+            let said = ServerError(cells.pointer)
+            if said.endsSession || said.error.code == .connection {
+                lose(said.endsSession ? said.error : lossReason())
+            } else {
+                request.fail(said.error)
+            }
+        case .unsupported:
+            lose(PostgresError(.invalidRequest, "COPY is not supported; the connection was closed"))
+        }
+    }
+
+    private func endScript(_ wire: Wire) {
+        guard let request = inFlight.popFirst() else { return }
+        if let timer = request.timer { loop.cancel(timer) }
+        let isClean = wire.isIdle
+        guard wire.enterPipeline() else { return lose(lossReason()) }
+        if !isClean { rollBack() }
+        request.answer()
+        schedulePump()
+    }
+
+    private func finishFirst() {
+        guard let request = inFlight.popFirst() else { return }
+        if case .prepare(let statement) = request.work { settle(statement, request.failure) }
+        if request.isRollback { rollbacks -= 1 }
+        if request.leavesBrokenTransaction { rollBack() }
+        if mustRepeat(request) {
+            pending.append(request)
+        } else {
+            if let timer = request.timer { loop.cancel(timer) }
+            request.answer()
+        }
+        if !pending.isEmpty { schedulePump() }
+    }
+
+    /// Ahead of all that waits: until the server has it, it refuses everything else.
+    private func rollBack() {
+        rollbacks += 1
+        pending.prepend(Request(number: 0, work: .housekeeping("ROLLBACK")))
+        schedulePump()
+    }
+
+    private func settle(_ statement: PreparedStatement, _ failure: PostgresError?) {
+        guard let failure else {
+            statement.state = .ready
+            return
+        }
+        statement.state = isRefusedForOthers(failure) ? .skipped : .failed(failure)
+        statements.forget(statement)
+    }
+
+    /// Whether the server refused something only because a transaction before it is broken.
+    private func isRefusedForOthers(_ failure: PostgresError) -> Bool {
+        failure.code == .server(sqlState: "25P02") && rollbacks > 0
+    }
+
+    /// Decides what becomes of a request that failed through no fault of its own, and gives a failure its true reason.
+    private func mustRepeat(_ request: Request) -> Bool {
+        guard case .statements = request.work, let failure = request.failure, let position = request.failedPosition
+        else { return false }
+        if isRefusedForOthers(failure), position == 0 {
+            request.prepareToRepeat(countingIt: false)
+            return true
+        }
+        guard position < request.prepared.count else { return false }
+        let statement = request.prepared[position]
+        switch failure.sqlState {
+        case "26000":
+            // The server does not know the statement: it refused it, or skipped it.
+            if case .failed(let reason) = statement.state {
+                request.replaceFailure(reason)
+                return false
+            }
+        case "0A000" where failure.message.contains("cached plan"):
+            // A table has changed its shape since the statement was parsed.
+            break
+        default: return false
+        }
+        statements.forget(statement)
+        guard request.repeats < Request.repeatLimit else { return false }
+        request.prepareToRepeat(countingIt: true)
+        return true
+    }
+
+    // MARK: Ending
+
+    private func expire(_ number: UInt64, _ deadline: Duration) {
+        if let request = pending.remove(where: { $0.number == number }) {
+            request.abandon(PostgresError(.deadline, "the request could not be sent to the database within \(deadline)"))
+            return
+        }
+        guard inFlight.contains(where: { $0.number == number }) else { return }
+        if let cancellation = wire?.cancellation() {
+            loop.start("database cancel request") {
+                // Best effort: the server stops a statement that nobody waits for, or it does not.
+                try? await Self.cancellers.run { cancellation.request() }
+            }
+        }
+        lose(PostgresError(.deadline, "the database did not answer within \(deadline); the connection was closed"))
+    }
+
+    private func lossReason() -> PostgresError {
+        guard let wire else { return PostgresError(.connection, "the connection to the database was lost") }
+        if let farewell = wire.farewell { return farewell }
+        let reason = wire.errorMessage.prefix { $0 != ";" }
+        return PostgresError(.connection, "the connection to the database was lost: \(reason)")
+    }
+
+    private func lose(_ reason: PostgresError) {
+        guard wire != nil else { return }
+        end = reason
+        watch?.cancel()
+        watch = nil
+        wire = nil
+        for request in inFlight.removeAll() {
+            if let timer = request.timer { loop.cancel(timer) }
+            // A statement whose failure has arrived has failed, whatever became of the connection since.
+            request.abandon(request.failure ?? reason.afterSending)
+        }
+        for request in pending.removeAll() {
+            if let timer = request.timer { loop.cancel(timer) }
+            request.abandon(reason.beforeSending)
+        }
+        notified.finish()
+        let waiters = closedWaiters.values
+        closedWaiters = [:]
+        for waiter in waiters { waiter.resume() }
+    }
+}

@@ -1,0 +1,104 @@
+import Foundation
+import Synchronization
+
+/// The shell that starts, stops and finally removes one server.
+final class Supervisor: Sendable {
+    let directory: String
+
+    /// `FileHandle` and `Process` are not sendable; they are used under the lock only.
+    private struct Pipes: @unchecked Sendable {
+        let process: Process
+        let orders: FileHandle
+        let answers: FileHandle
+    }
+
+    private let pipes: Mutex<Pipes>
+
+    init(port: Int, settings: [String]) throws {
+        directory = NSTemporaryDirectory() + "carillon-test-\(UUID().uuidString.prefix(8))"
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.arguments = ["-c", Self.script, "supervisor", directory, String(port)] + settings
+        let orders = Pipe()
+        let answers = Pipe()
+        // Another child that held the pipe open would keep the server alive.
+        for handle in [orders.fileHandleForWriting, answers.fileHandleForReading] {
+            _ = fcntl(handle.fileDescriptor, F_SETFD, FD_CLOEXEC)
+        }
+        process.standardInput = orders
+        process.standardOutput = answers
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        pipes = Mutex(
+            Pipes(
+                process: process, orders: orders.fileHandleForWriting, answers: answers.fileHandleForReading))
+        try awaitAnswer("initdb and start")
+    }
+
+    deinit {
+        pipes.withLock { pipes in
+            // Closing can only fail for a handle that is closed already.
+            try? pipes.orders.close()
+            pipes.process.waitUntilExit()
+        }
+    }
+
+    func order(_ command: String) throws {
+        try pipes.withLock { try $0.orders.write(contentsOf: Data("\(command)\n".utf8)) }
+        try awaitAnswer(command)
+    }
+
+    private func awaitAnswer(_ command: String) throws {
+        let answer = pipes.withLock { pipes in
+            var line = Data()
+            while let byte = try? pipes.answers.read(upToCount: 1), let first = byte.first, first != 10 {
+                line.append(first)
+            }
+            return String(decoding: line, as: UTF8.self)
+        }
+        guard answer == "done" else {
+            throw TestPostgres.Failure(description: "PostgreSQL: \(command) failed: \(answer) (see \(directory)/log)")
+        }
+    }
+
+    /// Arguments: directory, port, settings. Its end of input is the end of the test process.
+    private static let script = """
+        trap '' INT TERM HUP
+        dir=$1; port=$2; shift 2
+        bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1)
+        [ -n "$bin" ] || { echo "PostgreSQL is not installed (looked in /usr/lib/postgresql)"; exit 1; }
+        mkdir -m 700 "$dir" || { echo "cannot make $dir"; exit 1; }
+        as=
+        if [ "$(id -u)" = 0 ]; then chown postgres "$dir"; as="runuser -u postgres --"; fi
+        cd "$dir"
+        run() { $as "$@" </dev/null >>"$dir/output" 2>&1; }
+        : >"$dir/output"; chmod 666 "$dir/output"
+        run "$bin/initdb" -D "$dir/data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync \\
+            || { echo "initdb: $(tail -1 "$dir/output")"; rm -rf "$dir"; exit 1; }
+        {
+            echo "listen_addresses = '127.0.0.1'"; echo "port = $port"
+            echo "unix_socket_directories = '$dir'"; echo "max_connections = 200"
+            echo "fsync = off"; echo "synchronous_commit = off"; echo "full_page_writes = off"
+            echo "shared_buffers = 64MB"; echo "max_wal_size = 256MB"; echo "log_line_prefix = '%m [%p] %a '"
+            for setting in "$@"; do echo "$setting"; done
+        } >>"$dir/data/postgresql.conf"
+        sed -i '1i host all secured 127.0.0.1/32 scram-sha-256' "$dir/data/pg_hba.conf"
+        start() { run "$bin/pg_ctl" -D "$dir/data" -l "$dir/log" -w -t 60 start; }
+        group() { kill -"$1" -- "-$(head -1 "$dir/data/postmaster.pid")"; }
+        answer() { if "$@"; then echo done; else echo "status $?: $(tail -1 "$dir/log")"; fi; }
+        answer start
+        while read -r order; do
+            case $order in
+                start) answer start ;;
+                stop) answer run "$bin/pg_ctl" -D "$dir/data" -w -m fast stop ;;
+                kill) answer group KILL ;;
+                freeze) answer group STOP ;;
+                thaw) answer group CONT ;;
+                *) echo "unknown order $order" ;;
+            esac
+        done
+        group CONT 2>/dev/null
+        run "$bin/pg_ctl" -D "$dir/data" -w -t 10 -m immediate stop || group KILL 2>/dev/null
+        rm -rf "$dir"
+        """
+}
