@@ -1,0 +1,114 @@
+import HTTP
+import HTTPTransport
+import JSON
+import Runtime
+
+/// Speaks to a cluster through any of its nodes.
+///
+/// A follower's redirect is followed by repeating the request as it was, method and body included, which common
+/// clients do not do. While nobody leads (503 with Retry-After) a request has not been executed: it is repeated until
+/// the patience is over, so that a command that meets a change of leadership succeeds a few seconds later.
+struct APIClient: Sendable {
+    struct Failure: Error, Equatable, CustomStringConvertible {
+        /// Nil when there was no answer.
+        var status: Int?
+        var message: String
+        var description: String { message }
+    }
+
+    static let mostRedirects = 5
+    static let longestAnswer = 64 << 20
+    /// Between two tries while nobody leads, whatever the node says.
+    static let shortestPause = Duration.milliseconds(200)
+    static let longestPause = Duration.seconds(2)
+
+    let url: String
+    let key: String?
+    let http: HTTPClient
+    let timekeeper: any Timekeeper
+    /// For how long a cluster without a leader is waited for.
+    var patience = Duration.seconds(15)
+
+    /// Sends a request and returns the answer's body.
+    /// - Parameter target: path and query, encoded.
+    /// - Throws: `Failure` for anything but 2xx; `CancellationError`.
+    func send(_ method: HTTPMethod, _ target: String, body: [UInt8]? = nil) async throws -> [UInt8] {
+        var base = url
+        while base.hasSuffix("/") { base.removeLast() }
+        let start = timekeeper.monotonicNow
+        while true {
+            let answer = try await exchange(method, base + target, body)
+            if (200..<300).contains(answer.status) { return answer.body }
+            let waited = start.duration(to: timekeeper.monotonicNow)
+            guard answer.status == 503, let hint = answer.headers["Retry-After"], waited < patience else {
+                throw failure(answer, method, target)
+            }
+            let hinted = Duration.seconds(Int64(hint).map { min(max($0, 0), 60) } ?? 1)
+            try await timekeeper.sleep(for: min(max(hinted, Self.shortestPause), Self.longestPause))
+        }
+    }
+
+    /// The same for an answer that is JSON.
+    func json(_ method: HTTPMethod, _ target: String, body: [UInt8]? = nil) async throws -> JSONValue {
+        let bytes = try await send(method, target, body: body)
+        do {
+            return try JSONValue(parsing: bytes, limits: .generous)
+        } catch {
+            throw Failure(status: nil, message: "\(method) \(target): the answer is not JSON (\(error.message))")
+        }
+    }
+
+    /// One request through its redirects.
+    private func exchange(
+        _ method: HTTPMethod, _ firstURL: String, _ body: [UInt8]?
+    ) async throws -> HTTPClientResponse {
+        var headers = HTTPHeaders()
+        headers["Accept"] = "application/json"
+        if body != nil { headers["Content-Type"] = "application/json" }
+        if let key { headers["X-API-Key"] = key }
+        var url = firstURL
+        for _ in 0...Self.mostRedirects {
+            let answer: HTTPClientResponse
+            do {
+                answer = try await http.execute(
+                    HTTPClientRequest(
+                        method: method, url: url, headers: headers, body: body ?? [], timeout: .seconds(30),
+                        maximumResponseBytes: Self.longestAnswer))
+            } catch let error as HTTPClientError {
+                throw Failure(
+                    status: nil, message: "\(error.message). Is a node running there? --url or CARILLON_URL names it")
+            }
+            guard [301, 302, 307, 308].contains(answer.status), let location = answer.headers["Location"] else {
+                return answer
+            }
+            guard location.hasPrefix("http://") || location.hasPrefix("https://") else {
+                throw Failure(status: answer.status, message: "\(url) redirects to '\(location)', which is no URL")
+            }
+            url = location
+        }
+        throw Failure(status: nil, message: "\(firstURL): more than \(Self.mostRedirects) redirects; who leads?")
+    }
+
+    private func failure(_ answer: HTTPClientResponse, _ method: HTTPMethod, _ target: String) -> Failure {
+        let path = target.prefix { $0 != "?" }
+        // An answer without a body that can be read is reported by its status alone.
+        let body = try? JSONValue(parsing: answer.body)
+        var message = body?["message"]?.stringValue ?? body?["description"]?.stringValue ?? ""
+        if message.isEmpty, answer.body.count <= 500 { message = String(decoding: answer.body, as: UTF8.self) }
+        message = Table.safe(message)
+        switch answer.status {
+        case 401:
+            message += (message.isEmpty ? "" : ". ") + "A key is given by --key or CARILLON_API_KEY"
+        case 503 where message.isEmpty: message = "the cluster has no leader at the moment; try again"
+        default: break
+        }
+        return Failure(
+            status: answer.status,
+            message: "\(method) \(path): status \(answer.status)" + (message.isEmpty ? "" : ": \(message)"))
+    }
+}
+
+extension JSONLimits {
+    /// For answers of a cluster with very many jobs.
+    static let generous = JSONLimits(depth: 64, bytes: APIClient.longestAnswer, values: 20_000_000)
+}

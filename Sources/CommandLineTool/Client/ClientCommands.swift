@@ -1,0 +1,59 @@
+import HTTPTransport
+import JSON
+import Runtime
+
+/// The commands that speak to a cluster over its API: what they share.
+enum ClientCommands {
+    static let url = Option<String>.text(
+        "url", "URL", "any node of the cluster", default: "http://127.0.0.1:8080")
+    static let key = Option<String?>.optionalText(
+        "key", "KEY", "the API key", environment: "CARILLON_API_KEY")
+    static let json = Option<Bool>.flag("json", "print what the server answers, one JSON value, for scripts")
+
+    static let shared: [OptionDeclaration] = [url.declaration, key.declaration, json.declaration]
+
+    static let all: [Command] =
+        [leader] + JobCommands.all + RunCommands.all + WorkerCommands.all
+
+    static let leader = Command(
+        path: ["leader"], summary: "Tell which node leads", options: shared
+    ) { arguments in
+        try perform(arguments) { client, output in
+            let answer = try await client.json(.get, "/v1/scheduler/leader")
+            output.show(answer) { ManagementTable.text(answer["leader"]) }
+        }
+    }
+
+    /// How a command shows what it has got: as the server's JSON or as text for people.
+    struct Output: Sendable {
+        let wantsJSON: Bool
+
+        func show(_ answer: JSONValue, _ people: () -> String) {
+            Console.out(wantsJSON ? answer.text : people())
+        }
+
+        /// What has been done, where the server answers nothing.
+        func done(_ text: String) {
+            if !wantsJSON { Console.out(text) }
+        }
+    }
+
+    /// Runs a body with a client on a loop of its own.
+    static func perform(
+        _ arguments: Arguments, _ body: @escaping @Sendable (APIClient, Output) async throws -> Void
+    ) throws -> Int32 {
+        let url = try arguments.get(url)
+        guard url.hasPrefix("http://") || url.hasPrefix("https://") else {
+            throw UsageError("--url: '\(url)' is no URL, such as http://127.0.0.1:8080")
+        }
+        let output = Output(wantsJSON: try arguments.get(json))
+        let key = try arguments.get(key)
+        let loop = try EventLoop()
+        try loop.runUntilComplete {
+            let http = HTTPClient(loop: loop)
+            defer { http.close() }
+            try await body(APIClient(url: url, key: key, http: http, timekeeper: loop), output)
+        }
+        return 0
+    }
+}
