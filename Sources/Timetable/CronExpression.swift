@@ -12,7 +12,7 @@ extension CalendarFields {
         }
         var fields = text.split(whereSeparator: { $0 == " " || $0 == "\t" }).map(String.init)
         if let name = fields.first, name.hasPrefix("@") {
-            guard fields.count == 1 else {
+            guard fields.count == 1 || name.lowercased() == "@every" else {
                 throw CronField.refusal(text, "\(quoted(name)) stands alone")
             }
             fields = try CronField.macro(name, in: text)

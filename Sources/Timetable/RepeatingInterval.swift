@@ -106,6 +106,7 @@ struct RepeatingInterval: Sendable, Hashable {
 
     private func findLastIndex() -> Int64 {
         if repetitions == 0 { return -1 }
+        if let repetitions, due(repetitions - 1) != nil { return repetitions - 1 }
         var low: Int64 = 0
         // No period is shorter than nine tenths of its average (February is 0.92 of a month).
         var high = (Limits.horizonMicroseconds - anchor.microseconds) / (averageStep / 10 * 9) + 2

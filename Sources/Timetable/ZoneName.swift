@@ -18,9 +18,7 @@ public enum ZoneName {
     ) throws(ScheduleError) -> ZoneRules {
         if name.isEmpty || universal.contains(name) { return .utc }
         if let offset = offset(custom: name) { return .fixed(offsetSeconds: offset) }
-        guard isWellFormed(name) else {
-            throw unknown(name, "write a name of the tz database such as Europe/Berlin, or GMT+05:30")
-        }
+        guard isWellFormed(name) else { throw unknown(name, offsetAdvice(for: name) ?? generalAdvice) }
         let target = dialect == .chronos ? chronosAliases[name] ?? name : name
         if let rules = zones.rules(named: target) { return rules }
         throw unknown(name, advice(for: name, in: zones))
@@ -84,11 +82,7 @@ extension ZoneName {
     /// What the writer probably meant.
     private static func advice(for name: String, in zones: some ZoneDatabase) -> String {
         if let alias = chronosAliases[name.uppercased()] { return "did you mean \(alias)?" }
-        for prefix in ["UTC", "utc", "gmt", "Gmt", ""] where name.hasPrefix(prefix) {
-            if let offset = offset(signed: name.dropFirst(prefix.count)) {
-                return "did you mean \(ZoneRules.fixed(offsetSeconds: offset).name)?"
-            }
-        }
+        if let advice = offsetAdvice(for: name) { return advice }
         for candidate in spellings(of: name) where universal.contains(candidate) || zones.rules(named: candidate) != nil
         {
             return "did you mean \(candidate)? Capital letters count"
@@ -100,7 +94,18 @@ extension ZoneName {
                 }
             }
         }
-        return "write a name of the tz database such as Europe/Berlin, or GMT+05:30"
+        return generalAdvice
+    }
+
+    private static let generalAdvice = "write a name of the tz database such as Europe/Berlin, or GMT+05:30"
+
+    private static func offsetAdvice(for name: String) -> String? {
+        for prefix in ["UTC", "utc", "gmt", "Gmt", ""] where name.hasPrefix(prefix) {
+            if let offset = offset(signed: name.dropFirst(prefix.count)) {
+                return "did you mean \(ZoneRules.fixed(offsetSeconds: offset).name)?"
+            }
+        }
+        return nil
     }
 
     private static let areas = [
