@@ -84,9 +84,10 @@ struct RuleTests {
     @Test("a C library with a second importer is found there")
     func secondImporter() {
         let files = [
-            SourceText(path: "Sources/Runtime/A.swift", "import CLinux\n"),
-            SourceText(path: "Sources/Runtime/B.swift", "import CLinux\n"),
-            SourceText(path: "Sources/Execution/C.swift", "\nimport CLinux\n"),
+            SourceText(path: "Sources/Crypto/A.swift", "import COpenSSL\n"),
+            SourceText(path: "Sources/Crypto/B.swift", "import COpenSSL\n"),
+            SourceText(path: "Sources/Execution/C.swift", "\nimport COpenSSL\nimport CLinux\n"),
+            SourceText(path: "Sources/Runtime/D.swift", "import CLinux\n"),
         ]
         let findings = Layers.checkOneImporterEach(files)
         #expect(findings.map(\.path) == ["Sources/Execution/C.swift"])

@@ -89,9 +89,9 @@ struct Program: Sendable {
         if Self.isHelp(words[1]) { return (nil, []) }
         guard let command = candidates.first(where: { $0.path.count > 1 && $0.path[1] == words[1] }) else {
             let suggestion = Suggestion.text(for: words[1], among: seconds)
+            let known = seconds.joined(separator: ", ")
             throw UsageError(
-                "there is no command '\(first) \(words[1])'\(suggestion); it can be: \(seconds.joined(separator: ", "))",
-                command: [first])
+                "there is no command '\(first) \(words[1])'\(suggestion); it can be: \(known)", command: [first])
         }
         return (command, Array(words.dropFirst(2)))
     }
