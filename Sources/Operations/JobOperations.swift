@@ -53,15 +53,8 @@ public struct JobOperations: Sendable {
                 "'\(principal.name)' lacks the privileges '\(Privilege.createEvents.rawValue)' and"
                     + " '\(Privilege.editEvents.rawValue)', one of which this request needs")
         }
-        var draft = draft
         try validator.validate(draft.definition)
-        let old = try await existing(draft.definition.name)
-        try principal.require(old == nil ? .createEvents : .editEvents)
-        if let old { Self.keepAnchor(of: old, in: &draft.definition) }
-        // Somebody may create or delete the job before the leader's turn comes; whoever holds only one of the
-        // privileges must then fail rather than do what the other one is for.
-        let mayDoBoth = principal.has(.createEvents) && principal.has(.editEvents)
-        let mode: PutMode = mayDoBoth ? .upsert : old == nil ? .createOnly : .updateOnly
+        let mode = try await putMode(principal, draft.definition.name)
         _ = try await office.submit(
             .putJob(draft.definition, isEnabled: draft.isEnabled, counters: draft.counters, mode: mode))
     }
@@ -119,6 +112,15 @@ public struct JobOperations: Sendable {
 
     // MARK: Parts
 
+    /// Somebody may create or delete the job between the look here and the leader's turn; whoever holds only one of the
+    /// privileges must then fail rather than do what the other one is for.
+    private func putMode(_ principal: Principal, _ name: String) async throws(DomainError) -> PutMode {
+        if principal.has(.createEvents), principal.has(.editEvents) { return .upsert }
+        let isNew = try await existing(name) == nil
+        try principal.require(isNew ? .createEvents : .editEvents)
+        return isNew ? .createOnly : .updateOnly
+    }
+
     private static func unknown(_ name: String) -> DomainError { .notFound("Job \(quoted(name)) not found") }
 
     private func existing(_ name: String) async throws(DomainError) -> Job? {
@@ -133,15 +135,5 @@ public struct JobOperations: Sendable {
     /// No job can have any other name, so that nobody needs to be asked.
     private static func isPossible(_ name: String) -> Bool {
         !name.isEmpty && name.utf8.count <= Limits.jobName && !name.utf8.contains(0)
-    }
-
-    /// An unchanged schedule keeps its phase: `R//PT1M` begins when it was first stored, not when its job's command was
-    /// last edited. One that is exhausted begins anew, as Chronos' does when it is posted again.
-    private static func keepAnchor(of old: Job, in definition: inout JobDefinition) {
-        guard case .schedule(let before) = old.definition.trigger, case .schedule(var now) = definition.trigger,
-            old.next != nil, before.notation == now.notation, before.text == now.text, before.zone == now.zone
-        else { return }
-        now.anchor = before.anchor
-        definition.trigger = .schedule(now)
     }
 }

@@ -179,28 +179,4 @@ struct SubmissionTests {
         #expect(response.status == 400)
         #expect(response.message == "a, b and a form a cycle")
     }
-
-    @Test("an update that leaves the schedule alone leaves its start alone")
-    func anchorIsKept() async throws {
-        let server = Server()
-        let earlier = Instant(seconds: 1_000_000)
-        var definition = JobDefinition(name: "a")
-        definition.trigger = .schedule(
-            ScheduleText(notation: .iso8601, text: "R//PT1M", zone: "", anchor: earlier))
-        var old = Job(
-            id: JobID("e1"), version: 1, definition: definition, isEnabled: true,
-            next: Occurrence(index: 0, due: earlier), created: .epoch, modified: .epoch)
-
-        func anchor(posting schedule: String) async -> Instant? {
-            server.cluster.store(old)
-            _ = await server.call(
-                .post, "/v1/scheduler/iso8601", body: #"{"name":"a","command":"new","schedule":"\#(schedule)"}"#)
-            guard case .schedule(let text) = server.cluster.job("a")?.definition.trigger else { return nil }
-            return text.anchor
-        }
-        #expect(await anchor(posting: "R//PT1M") == earlier)
-        #expect(await anchor(posting: "R//PT2M") == .testNow)
-        old.next = nil
-        #expect(await anchor(posting: "R//PT1M") == .testNow, "an exhausted schedule begins anew")
-    }
 }
