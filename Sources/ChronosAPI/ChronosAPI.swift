@@ -8,10 +8,10 @@
 // - The same routes stand below `/v1/scheduler` (3.x) and `/scheduler` (2.x), with the same behaviour.
 // - A successful write is 204 without a body: clients refuse anything else. What is not found is 400 with "not found"
 //   in the message; `status` in an error is the reason phrase as text.
-// - Input is read as leniently as Chronos reads it (numeric strings, names as numbers, null for absent) where the
-//   meaning is clear. What Chronos accepts and drops or distorts in silence is refused with 400 and a reason.
-// - Nothing is stored that would have no effect: fields that Carillon cannot carry out yet are refused when they are not
-//   empty.
+// - Input is read as leniently as Chronos reads it where its meaning is clear: numeric strings, names as numbers, null
+//   for absent, defaults for amounts of 0. Structures and texts that Chronos drops in silence are refused with 400.
+// - Nothing is promised that is not done: containers, downloads and executors are refused until Carillon can carry them
+//   out. Fields that Chronos itself only keeps (taskInfoData, executorFlags) are kept and shown.
 // - Every answer has `Access-Control-Allow-Origin: *`, never with credentials.
 //
 // It refuses to know: the store, the leader, sockets, keys (RequestContext carries the principal), the other dialect.

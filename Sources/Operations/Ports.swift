@@ -7,7 +7,8 @@ public protocol JobReading: Sendable {
     func job(named name: String) async throws(StoreError) -> Job?
 
     /// Jobs in the order of their names, from the first one after `name` (nil: from the beginning), at most `limit`;
-    /// fewer mean that there are no more. The order is the one in which `name` is compared, so that pages neither overlap nor leave gaps.
+    /// fewer mean that there are no more. The order is the one in which `name` is compared, so that pages neither
+    /// overlap nor leave gaps.
     func jobs(after name: String?, limit: Int) async throws(StoreError) -> [Job]
 
     /// In the order of their names.
