@@ -45,6 +45,23 @@ final class RawClient {
         }
     }
 
+    /// Sends a piece again and again, one every few milliseconds, until something can be read; at most `times`.
+    /// Returns how many were sent.
+    func trickle(_ piece: String, times: Int, milliseconds: Int32 = 5) throws -> Int {
+        for count in 0..<times {
+            var readable = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            if poll(&readable, 1, milliseconds) > 0 { return count }
+            try send(piece)
+        }
+        return times
+    }
+
+    /// Reads nothing; returns once the server has cut the connection, false after ten seconds.
+    func waitForReset() -> Bool {
+        var cut = pollfd(fd: descriptor, events: 0, revents: 0)
+        return poll(&cut, 1, 10_000) > 0
+    }
+
     func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
 
     /// Adds what comes next; false at the end of the connection, also where it was reset.
