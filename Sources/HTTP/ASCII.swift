@@ -10,16 +10,16 @@ enum ASCII {
     static func isLetter(_ byte: UInt8) -> Bool { (byte | 0x20) &- 0x61 < 26 }
 
     /// A character of a token (RFC 9110 §5.6.2): method and field names.
+    @inline(__always)
     static func isToken(_ byte: UInt8) -> Bool {
-        if isLetter(byte) || isDigit(byte) { return true }
-        switch byte {
-        case UInt8(ascii: "!"), UInt8(ascii: "#"), UInt8(ascii: "$"), UInt8(ascii: "%"), UInt8(ascii: "&"),
-            UInt8(ascii: "'"), UInt8(ascii: "*"), UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "."),
-            UInt8(ascii: "^"), UInt8(ascii: "_"), UInt8(ascii: "`"), UInt8(ascii: "|"), UInt8(ascii: "~"):
-            return true
-        default: return false
-        }
+        let word = byte < 64 ? tokensBelow64 : byte < 128 ? tokensFrom64 : 0
+        return word >> UInt64(byte & 63) & 1 == 1
     }
+
+    /// One bit for each of `!#$%&'*+-.`, digits.
+    private static let tokensBelow64: UInt64 = 0x03FF_6CFA_0000_0000
+    /// One bit for each of `^_` and backtick, `|~`, letters.
+    private static let tokensFrom64: UInt64 = 0x57FF_FFFF_C7FF_FFFE
 
     /// Below the blank, or DEL.
     static func isControl(_ byte: UInt8) -> Bool { byte < 0x20 || byte == 0x7F }

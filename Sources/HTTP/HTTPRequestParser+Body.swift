@@ -2,9 +2,9 @@ extension HTTPRequestParser {
     /// Hexadecimal digits of a chunk's size, leading zeros included.
     private static let chunkSizeDigits = 15
 
-    mutating func beginBody(of head: HTTPRequestHead) throws(HTTPParseFailure) {
+    mutating func beginBody(_ length: HTTPRequestHead.BodyLength) throws(HTTPParseFailure) {
         bodyBytesLeft = bodyLimit
-        switch head.bodyLength {
+        switch length {
         case .none, .fixed(0):
             state = .end
         case .fixed(let length):

@@ -5,29 +5,55 @@ extension HTTPRequestParser {
         let fields = headers
         requestLine = nil
         headers = HTTPHeaders()
-        let target = try Self.originForm(of: line, host: Self.host(in: fields, isHTTP10: line.isHTTP10))
-        let bodyLength = try Self.bodyLength(in: fields, isHTTP10: line.isHTTP10)
+        let notable = NotableFields(in: fields)
+        let target = try notable.originForm(of: line)
+        let bodyLength = try notable.bodyLength(isHTTP10: line.isHTTP10)
         return HTTPRequestHead(
             method: line.method, target: target, headers: fields, isHTTP10: line.isHTTP10, bodyLength: bodyLength,
             keepsAlive: Self.keepsAlive(fields, isHTTP10: line.isHTTP10),
-            expectsContinue: try Self.expectsContinue(fields, isHTTP10: line.isHTTP10, bodyLength: bodyLength))
+            expectsContinue: try notable.expectsContinue(isHTTP10: line.isHTTP10, bodyLength: bodyLength))
     }
 
-    // MARK: Host and target
+    private static func keepsAlive(_ headers: HTTPHeaders, isHTTP10: Bool) -> Bool {
+        if headers.hasToken("close", in: "Connection") { return false }
+        return !isHTTP10 || headers.hasToken("keep-alive", in: "Connection")
+    }
+}
 
-    /// The one Host; nil for an HTTP/1.0 request without it.
-    private static func host(in headers: HTTPHeaders, isHTTP10: Bool) throws(HTTPParseFailure) -> HTTPAuthority? {
-        let hosts = headers.all("Host")
-        guard hosts.count <= 1 else { throw .severalHosts }
-        guard let text = hosts.first else {
-            guard isHTTP10 else { throw .missingHost }
-            return nil
+/// The fields that decide where a request ends and whom it is for, found in one pass.
+private struct NotableFields {
+    /// The first field of a name, and how many there are.
+    struct Field {
+        var value: String?
+        var count = 0
+
+        mutating func add(_ text: String) {
+            if count == 0 { value = text }
+            count += 1
         }
-        guard let host = HTTPAuthority(text.utf8) else { throw .badHost }
-        return host
     }
 
-    private static func originForm(of line: RequestLine, host: HTTPAuthority?) throws(HTTPParseFailure) -> String {
+    private var host = Field()
+    private var length = Field()
+    private var coding = Field()
+    private var expectation = Field()
+
+    init(in headers: HTTPHeaders) {
+        for (name, value) in headers {
+            switch name.utf8.count {
+            case 4 where ASCII.equalIgnoringCase(name.utf8, "Host".utf8): host.add(value)
+            case 6 where ASCII.equalIgnoringCase(name.utf8, "Expect".utf8): expectation.add(value)
+            case 14 where ASCII.equalIgnoringCase(name.utf8, "Content-Length".utf8): length.add(value)
+            case 17 where ASCII.equalIgnoringCase(name.utf8, "Transfer-Encoding".utf8): coding.add(value)
+            default: break
+            }
+        }
+    }
+
+    func originForm(of line: RequestLine) throws(HTTPParseFailure) -> String {
+        guard host.count <= 1 else { throw .severalHosts }
+        guard host.value != nil || line.isHTTP10 else { throw .missingHost }
+        if let text = host.value, !HTTPAuthority.isWellFormed(text) { throw .badHost }
         switch line.target {
         case .origin(let target):
             return target
@@ -36,51 +62,36 @@ extension HTTPRequestParser {
             return "*"
         case .absolute(let authority, let defaultPort, let target):
             // A proxy in front may have decided by the one and we by the other: they must be the same.
-            guard let host, host.isSame(as: authority, defaultPort: defaultPort) else { throw .otherHost }
+            guard let text = host.value, let own = HTTPAuthority(Array(text.utf8)[...]),
+                own.isSame(as: authority, defaultPort: defaultPort)
+            else { throw .otherHost }
             return target
         }
     }
 
-    // MARK: Framing
-
-    private static func bodyLength(
-        in headers: HTTPHeaders, isHTTP10: Bool
-    ) throws(HTTPParseFailure) -> HTTPRequestHead.BodyLength {
-        let lengths = headers.all("Content-Length")
-        let codings = headers.all("Transfer-Encoding")
-        guard let coding = codings.first else {
+    func bodyLength(isHTTP10: Bool) throws(HTTPParseFailure) -> HTTPRequestHead.BodyLength {
+        guard let coding = coding.value else {
             // Several equal ones could be read as one, but only an attacker or a broken proxy sends them.
-            guard lengths.count <= 1 else { throw .severalLengths }
-            guard let length = lengths.first else { return .none }
-            return .fixed(try contentLength(length))
+            guard length.count <= 1 else { throw .severalLengths }
+            guard let text = length.value else { return .none }
+            // Digits only: no sign, no list, no blank within.
+            guard !text.isEmpty, text.utf8.allSatisfy(ASCII.isDigit), let number = Int(text) else { throw .badLength }
+            return .fixed(number)
         }
-        guard lengths.isEmpty else { throw .lengthAndCoding }
+        guard length.count == 0 else { throw .lengthAndCoding }
         guard !isHTTP10 else { throw .codingInHTTP10 }
-        guard codings.count == 1, ASCII.equalIgnoringCase(coding.utf8, "chunked".utf8) else { throw .unknownCoding }
+        guard self.coding.count == 1, ASCII.equalIgnoringCase(coding.utf8, "chunked".utf8) else {
+            throw .unknownCoding
+        }
         return .chunked
     }
 
-    /// Digits only: no sign, no list, no blank within.
-    private static func contentLength(_ text: String) throws(HTTPParseFailure) -> Int {
-        guard !text.isEmpty, text.utf8.allSatisfy(ASCII.isDigit), let length = Int(text) else { throw .badLength }
-        return length
-    }
-
-    // MARK: Connection
-
-    private static func keepsAlive(_ headers: HTTPHeaders, isHTTP10: Bool) -> Bool {
-        if headers.hasToken("close", in: "Connection") { return false }
-        return !isHTTP10 || headers.hasToken("keep-alive", in: "Connection")
-    }
-
-    private static func expectsContinue(
-        _ headers: HTTPHeaders, isHTTP10: Bool, bodyLength: HTTPRequestHead.BodyLength
+    func expectsContinue(
+        isHTTP10: Bool, bodyLength: HTTPRequestHead.BodyLength
     ) throws(HTTPParseFailure) -> Bool {
         // RFC 9110 §10.1.1: in HTTP/1.0 the field is ignored.
-        guard !isHTTP10 else { return false }
-        let expectations = headers.all("Expect")
-        guard let expectation = expectations.first else { return false }
-        guard expectations.count == 1, ASCII.equalIgnoringCase(expectation.utf8, "100-continue".utf8) else {
+        guard !isHTTP10, let text = expectation.value else { return false }
+        guard expectation.count == 1, ASCII.equalIgnoringCase(text.utf8, "100-continue".utf8) else {
             throw .unknownExpectation
         }
         switch bodyLength {

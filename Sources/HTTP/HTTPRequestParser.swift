@@ -28,7 +28,7 @@ public struct HTTPRequestParser: Sendable {
         case requestLine
         case headers
         /// The head is out; whether the body is welcome has yet to be said.
-        case bodyStart(HTTPRequestHead)
+        case bodyStart(HTTPRequestHead.BodyLength, expectsContinue: Bool)
         case fixedBody(remaining: Int)
         case chunkSize
         case chunkData(remaining: Int)
@@ -93,6 +93,9 @@ public struct HTTPRequestParser: Sendable {
     /// A connection that waits keeps no larger buffer than this.
     private static let capacityToKeep = 65_536
 
+    /// Room for the fields of most requests at once.
+    private static let usualFields = 12
+
     private mutating func makeRoom() {
         if position == buffer.count {
             buffer.removeAll(keepingCapacity: buffer.capacity <= Self.capacityToKeep)
@@ -129,11 +132,11 @@ public struct HTTPRequestParser: Sendable {
             case .headers:
                 guard try takeFields() else { return nil }
                 let head = try finishHead()
-                state = .bodyStart(head)
+                state = .bodyStart(head.bodyLength, expectsContinue: head.expectsContinue)
                 return .head(head)
-            case .bodyStart(let head):
-                try beginBody(of: head)
-                if head.expectsContinue { return .needsContinue }
+            case .bodyStart(let length, let expectsContinue):
+                try beginBody(length)
+                if expectsContinue { return .needsContinue }
             case .fixedBody(let remaining):
                 guard let piece = takePiece(upTo: remaining) else { return nil }
                 state = piece.count == remaining ? .end : .fixedBody(remaining: remaining - piece.count)
@@ -178,6 +181,7 @@ public struct HTTPRequestParser: Sendable {
         guard ASCII.isToken(first) else { throw .notHTTP }
         bodyLimit = limits.body
         headers = HTTPHeaders()
+        headers.reserveCapacity(Self.usualFields)
         headerBytesLeft = limits.headerBytes
         fieldsLeft = limits.headerCount
         state = .requestLine
@@ -211,7 +215,7 @@ public struct HTTPRequestParser: Sendable {
             if line.isEmpty { return true }
             guard fieldsLeft > 0 else { throw .tooManyFields }
             fieldsLeft -= 1
-            let (name, value) = try FieldLine.parse(buffer[line])
+            let (name, value) = try FieldLine.parse(buffer, line)
             headers.add(name, value)
         }
     }

@@ -15,20 +15,21 @@ struct RequestLine: Sendable {
     let isHTTP10: Bool
 
     init(parsing line: ArraySlice<UInt8>) throws(HTTPParseFailure) {
-        let parts = line.split(separator: ASCII.blank, maxSplits: 3, omittingEmptySubsequences: false)
-        guard parts.count == 3 else { throw .badRequestLine }
-        guard !parts[0].isEmpty, parts[0].count <= Self.longestMethod, parts[0].allSatisfy(ASCII.isToken) else {
+        guard let first = line.firstIndex(of: ASCII.blank), let last = line.lastIndex(of: ASCII.blank), first < last,
+            let next = line[(first + 1)...].firstIndex(of: ASCII.blank), next == last, last + 1 < line.endIndex
+        else { throw .badRequestLine }
+        let token = line[..<first]
+        guard !token.isEmpty, token.count <= Self.longestMethod, token.allSatisfy(ASCII.isToken) else {
             throw .badMethod
         }
         // Version before target: HTTP/2's preface should hear of its version.
-        isHTTP10 = try Self.isHTTP10(parts[2])
-        method = HTTPMethod(String(decoding: parts[0], as: UTF8.self))
-        target = try Self.target(parts[1])
+        isHTTP10 = try Self.isHTTP10(line[(last + 1)...])
+        method = HTTPMethod(String(decoding: token, as: UTF8.self))
+        target = try Self.target(line[(first + 1)..<last])
     }
 
     private static func isHTTP10(_ version: ArraySlice<UInt8>) throws(HTTPParseFailure) -> Bool {
-        let name = Array("HTTP/".utf8)
-        guard version.count == name.count + 3, version.starts(with: name) else { throw .badVersion }
+        guard version.count == 8, version.starts(with: "HTTP/".utf8) else { throw .badVersion }
         let (major, dot, minor) = (version[version.endIndex - 3], version[version.endIndex - 2], version.last)
         guard dot == UInt8(ascii: "."), ASCII.isDigit(major), let minor, ASCII.isDigit(minor) else { throw .badVersion }
         switch (major, minor) {
