@@ -11,7 +11,7 @@ struct FoundationOracleTests {
         "Africa/Cairo", "America/Asuncion", "Asia/Beirut", "Pacific/Apia", "America/Sao_Paulo", "Asia/Tehran",
     ]
 
-    // A gap moves forward by the gap, an overlap means its first copy: that is what Foundation does from an anchor, too.
+    // A gap moves forward by the gap, an overlap means its first copy: from an anchor Foundation does the same.
     // In Apia it counts days that passed rather than dates, so that it is a day ahead after the skipped one.
     @Test("days, weeks and months added to an anchor", arguments: names.filter { $0 != "Pacific/Apia" })
     func anchored(name: String) throws {

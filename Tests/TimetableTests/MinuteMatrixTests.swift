@@ -8,7 +8,7 @@ struct MinuteMatrixTests {
         try Schedule.minutes(matrix, zone: zone, zones: SystemZones.shared)
     }
 
-    /// Cronicle's own test of its timing: the moment is 2016-02-06 (a Saturday) 14:27 in Los Angeles, 17:27 in New York.
+    /// The moment of Cronicle's own test: Saturday 2016-02-06, 14:27 in Los Angeles, 17:27 in New York.
     @Test("Cronicle's membership cases")
     func membership() throws {
         let moment = Instant(seconds: 1_454_797_620)

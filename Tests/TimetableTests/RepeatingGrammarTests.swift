@@ -55,7 +55,7 @@ struct RepeatingGrammarTests {
             "14-10-10",
             "1970-01-01T00:00:00+01:00", "2200-12-31T23:59:59-01:00",
         ])
-    func starsOutside(start: String) {
+    func startsOutside(start: String) {
         let error = refusal { try repeating("R5/\(start)/PT1H") }
         #expect(error?.code == .outOfRange)
         #expect(error?.message.contains("1970-2200") == true)
