@@ -36,6 +36,8 @@ final class Connection: @unchecked Sendable {
     /// The request at hand, from its head to the end of its answer.
     var head: HTTPRequestHead?
     var body: [UInt8] = []
+    /// What this request's body counts in `ServerCore.heldInput`.
+    private var heldInput = 0
     private var parser: HTTPRequestParser?
     /// Counts requests, so that the sink of an old one cannot write into the answer of a new one.
     var exchange: UInt64 = 0
@@ -89,6 +91,7 @@ final class Connection: @unchecked Sendable {
         if let timer { core.loop.cancel(timer) }
         parser = nil
         head = nil
+        releaseInput()
         output = []
         failWriters(HTTPStreamClosed(reason: "the client's connection is closed"))
         if wasStreaming { task?.cancel() }
@@ -169,6 +172,9 @@ final class Connection: @unchecked Sendable {
                 // A client that did not wait for it needs none.
                 if parser?.bufferedBytes == 0 { send(HTTPResponseEncoder.continueResponse) }
             case .body(let piece):
+                guard hold(piece.count) else {
+                    return refuse(status: 503, "the server is busy with other large requests; try again later")
+                }
                 if body.isEmpty { body = piece } else { body.append(contentsOf: piece) }
             case .end:
                 return dispatch()
@@ -189,6 +195,20 @@ final class Connection: @unchecked Sendable {
         }
     }
 
+    /// Counts bytes of a body against what the server takes in all.
+    private func hold(_ count: Int) -> Bool {
+        guard core.heldInput + count <= core.configuration.bufferedInput else { return false }
+        heldInput += count
+        core.heldInput += count
+        return true
+    }
+
+    private func releaseInput() {
+        body = []
+        core.heldInput -= heldInput
+        heldInput = 0
+    }
+
     private func dispatch() {
         guard let head else { return }
         phase = .handling
@@ -203,6 +223,7 @@ final class Connection: @unchecked Sendable {
     func finishExchange() {
         head = nil
         task = nil
+        releaseInput()
         guard keepsAlive, !core.isDraining else { return lingerThenClose() }
         phase = .waiting
         readingIsPaused = false

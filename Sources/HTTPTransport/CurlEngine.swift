@@ -7,6 +7,8 @@ import Runtime
 final class CurlEngine: @unchecked Sendable {
     /// Connections kept open for reuse, over all hosts.
     static let keptConnections = 128
+    /// Connections to one host and port at a time; requests beyond them wait, within their own time limit.
+    static let connectionsPerHost = 128
     /// Handles that are kept for the next request: a handle is some 5 KB and costs allocations.
     static let keptHandles = 32
 
@@ -92,6 +94,7 @@ final class CurlEngine: @unchecked Sendable {
         carillon_curl_multi_set_pointer(multi, CURLMOPT_TIMERDATA, context)
         carillon_curl_multi_set_timer_callback(multi, curlTimerChanged)
         carillon_curl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, Self.keptConnections)
+        carillon_curl_multi_set_long(multi, CURLMOPT_MAX_HOST_CONNECTIONS, Self.connectionsPerHost)
         self.multi = multi
         return multi
     }

@@ -63,6 +63,8 @@ final class CurlTransfer: @unchecked Sendable {
         setting.set(CURLOPT_PROXY, "")
         setting.set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
         setting.set(CURLOPT_URL, request.url)
+        // The path is part of what a caller may have signed: no "/../" is resolved on the way.
+        setting.set(CURLOPT_PATH_AS_IS, 1)
         if let path = request.unixSocket { setting.set(CURLOPT_UNIX_SOCKET_PATH, path) }
         setting.set(CURLOPT_TIMEOUT_MS, Self.milliseconds(request.timeout))
         setting.set(CURLOPT_CONNECTTIMEOUT_MS, Self.milliseconds(request.connectTimeout))
@@ -75,7 +77,10 @@ final class CurlTransfer: @unchecked Sendable {
         setting.set(CURLOPT_HEADERFUNCTION, curlHeaderLine)
         setting.set(CURLOPT_WRITEDATA, context)
         setting.set(CURLOPT_WRITEFUNCTION, curlBodyBytes)
-        setting.setOffset(CURLOPT_MAXFILESIZE_LARGE, max(request.maximumResponseBytes, 1))
+        // Refuses a long answer by its announced length; not for HEAD, whose length is that of a body that never comes.
+        if request.method != .head {
+            setting.setOffset(CURLOPT_MAXFILESIZE_LARGE, max(request.maximumResponseBytes, 1))
+        }
         if request.permitsAddress != nil {
             setting.set(CURLOPT_OPENSOCKETDATA, context)
             carillon_curl_set_opensocket_callback(handle, curlOpenSocket)
@@ -108,6 +113,7 @@ final class CurlTransfer: @unchecked Sendable {
             return
         }
         if !request.body.isEmpty || method == .post || method == .put || method == .patch {
+            setting.set(CURLOPT_POST, 1)
             // The size first: it tells libcurl how many bytes to copy.
             setting.setOffset(CURLOPT_POSTFIELDSIZE_LARGE, request.body.count)
             request.body.withUnsafeBytes { bytes in
@@ -120,7 +126,9 @@ final class CurlTransfer: @unchecked Sendable {
         } else {
             setting.set(CURLOPT_HTTPGET, 1)
         }
-        setting.set(CURLOPT_CUSTOMREQUEST, method.rawValue)
+        // A custom method sticks through redirects, where POST has to become GET.
+        let isPlain = method == .post || (method == .get && request.body.isEmpty)
+        if !isPlain { setting.set(CURLOPT_CUSTOMREQUEST, method.rawValue) }
     }
 
     private func configureHeaders(_ setting: CurlSetting) throws(HTTPClientError) {

@@ -25,6 +25,8 @@ public struct HTTPServerConfiguration: Sendable {
     public var connections: Int
     /// Open connections of one client address; 0: no limit. Leave it off where all clients come through one proxy.
     public var connectionsPerAddress: Int
+    /// Bytes of request bodies that the server holds at once, over all connections; beyond it 503.
+    public var bufferedInput: Int
     /// Bytes of a stream that may wait for a slow reader before its producer is held back.
     public var bufferedOutput: Int
     /// Bodies of text or JSON from this size on are compressed for clients that accept it.
@@ -37,7 +39,7 @@ public struct HTTPServerConfiguration: Sendable {
         headerDeadline: Duration = .seconds(10), minimumRate: Int = 1024, bodyWindow: Duration = .seconds(5),
         outputWindow: Duration = .seconds(20), idleDeadline: Duration = .seconds(30),
         lingerDeadline: Duration = .seconds(2), connections: Int = 1000, connectionsPerAddress: Int = 0,
-        bufferedOutput: Int = 1 << 20, gzipFrom: Int = 1024, backlog: Int = 4096
+        bufferedInput: Int = 256 << 20, bufferedOutput: Int = 1 << 20, gzipFrom: Int = 1024, backlog: Int = 4096
     ) {
         self.host = host
         self.port = port
@@ -50,6 +52,7 @@ public struct HTTPServerConfiguration: Sendable {
         self.lingerDeadline = lingerDeadline
         self.connections = connections
         self.connectionsPerAddress = connectionsPerAddress
+        self.bufferedInput = bufferedInput
         self.bufferedOutput = bufferedOutput
         self.gzipFrom = gzipFrom
         self.backlog = backlog

@@ -96,6 +96,12 @@ enum ListeningSocket {
         }
         // Linux hands this option down to the connections: no call for each of them.
         setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &on, size)
+        // And these: a peer that vanished while it was streamed to, or kept waiting, is noticed after two minutes.
+        setsockopt(descriptor, SOL_SOCKET, SO_KEEPALIVE, &on, size)
+        for (option, seconds) in [(TCP_KEEPIDLE, 60), (TCP_KEEPINTVL, 15), (TCP_KEEPCNT, 4)] {
+            var value = Int32(seconds)
+            setsockopt(descriptor, Int32(IPPROTO_TCP), option, &value, size)
+        }
         let isBound = address.withPointer { bind(descriptor, $0, $1) == 0 }
         guard isBound, Glibc.listen(descriptor, Int32(clamping: backlog)) == 0 else {
             let error = failure("listen on", address)

@@ -10,7 +10,7 @@ import Synchronization
 final class ServerCore: @unchecked Sendable {
     /// Connections taken at one event, so that a flood of them leaves time for the others.
     static let acceptsPerEvent = 64
-    /// Refused clients that are told so and lingered for; beyond them a connection is closed without a word.
+    /// Refused clients that are told so and lingered for; beyond them a connection is closed at once.
     static let refusedConnections = 128
     /// Without free descriptors: how long connections wait in the kernel before accept is tried again.
     static let pauseWithoutDescriptors = Duration.milliseconds(100)
@@ -18,6 +18,8 @@ final class ServerCore: @unchecked Sendable {
     static let readSize = 64 * 1024
     /// Larger bodies are compressed on the pool: 32 KiB are half a millisecond.
     static let compressedOnLoop = 16 * 1024
+    private static let dismissal = Array(
+        "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".utf8)
     private static let poolThreads = 2
     private static let poolQueue = 64
     /// One line of log about refusals in this time.
@@ -39,6 +41,8 @@ final class ServerCore: @unchecked Sendable {
     /// Given up to accept and refuse one client when there is no other descriptor left.
     private var reserve: Int32 = -1
     private(set) var isDraining = false
+    /// Bytes of request bodies that connections hold, until their answers have left.
+    var heldInput = 0
     private var whenEmpty: [@Sendable () -> Void] = []
     private var lastLog: MonotonicInstant?
 
@@ -90,10 +94,13 @@ final class ServerCore: @unchecked Sendable {
         loop.after(deadline) { [weak self] in self?.stop() }
     }
 
-    /// Closes everything now.
+    /// Closes everything now, and cancels the handlers that still run.
     func stop() {
         stopListening()
-        for connection in connections { connection.close() }
+        for connection in connections {
+            connection.task?.cancel()
+            connection.close()
+        }
         finishDrain()
     }
 
@@ -174,10 +181,7 @@ final class ServerCore: @unchecked Sendable {
 
     private func refuse(_ descriptor: Int32, _ host: String, _ message: String) {
         logSparsely("refused a connection from \(host): \(message)")
-        guard refused < Self.refusedConnections else {
-            close(descriptor)
-            return
-        }
+        guard refused < Self.refusedConnections else { return dismiss(descriptor) }
         guard let connection = open(descriptor, host) else { return }
         refused += 1
         connection.isRefused = true
@@ -210,7 +214,7 @@ final class ServerCore: @unchecked Sendable {
             close(reserve)
             reserve = -1
             let descriptor = clinux_accept(listener, nil, nil)
-            if descriptor >= 0 { close(descriptor) }
+            if descriptor >= 0 { dismiss(descriptor) }
             openReserve()
         }
         for (_, watch) in listeners { watch.update([]) }
@@ -219,6 +223,13 @@ final class ServerCore: @unchecked Sendable {
             for (_, watch) in listeners { watch.update(.read) }
             if reserve < 0 { openReserve() }
         }
+    }
+
+    /// Sends a connection away at once, without waiting for what its client does: it may or may not see the 503.
+    private func dismiss(_ descriptor: Int32) {
+        send(descriptor, Self.dismissal, Self.dismissal.count, Int32(MSG_NOSIGNAL))
+        shutdown(descriptor, Int32(SHUT_WR))
+        close(descriptor)
     }
 
     private func openReserve() {

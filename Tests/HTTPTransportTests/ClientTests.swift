@@ -1,3 +1,4 @@
+import Glibc
 import HTTP
 import HTTPTransport
 import Runtime
@@ -216,6 +217,67 @@ struct ClientTests {
             request.followRedirects = true
             let followed = try await client.execute(request)
             #expect(followed.status == 200 && followed.headers["Location"] == nil)
+        }
+    }
+
+    @Test("a POST that is redirected becomes a GET, as browsers have it")
+    func redirectedPost() async throws {
+        let handler: HTTPHandler = { request in
+            guard request.path == "/a" else { return .text("\(request.method) \(request.body.count)") }
+            return HTTPResponse(status: 302, headers: ["Location": "/b"])
+        }
+        try await withClient(handler: handler) { harness, client in
+            let request = HTTPClientRequest(
+                method: .post, url: Self.url(harness), body: [1, 2, 3], followRedirects: true)
+            let answer = try await client.execute(request)
+            #expect(answer.body == Array("GET 0".utf8))
+        }
+    }
+
+    @Test("the path and query are sent as they stand")
+    func target() async throws {
+        try await withClient(handler: { .text($0.target) }) { harness, client in
+            for target in ["/a/../b/./c", "/a%20b?x=%2F&y", "//x", "/?"] {
+                let answer = try await client.execute(HTTPClientRequest(url: Self.url(harness, target)))
+                #expect(String(decoding: answer.body, as: UTF8.self) == target)
+            }
+        }
+    }
+
+    @Test("HEAD of something larger than the limit is no error")
+    func largeHead() async throws {
+        try await withClient(handler: { _ in .text(String(repeating: "x", count: 5000)) }) { harness, client in
+            let request = HTTPClientRequest(method: .head, url: Self.url(harness), maximumResponseBytes: 10)
+            let answer = try await client.execute(request)
+            #expect(answer.status == 200 && answer.headers["Content-Length"] == "5000" && answer.body.isEmpty)
+        }
+    }
+
+    @Test("a connection that the server has closed meanwhile is replaced")
+    func staleConnection() async throws {
+        let handler: HTTPHandler = { request in
+            HTTPResponse(status: 200, headers: request.path == "/last" ? ["Connection": "close"] : [:])
+        }
+        try await withClient(handler: handler) { harness, client in
+            for path in ["/a", "/last", "/a", "/last", "/a"] {
+                let answer = try await client.execute(HTTPClientRequest(url: Self.url(harness, path)))
+                #expect(answer.status == 200)
+            }
+        }
+    }
+
+    @Test("a unix socket takes the place of host and port")
+    func unixSocket() async throws {
+        let path = "/tmp/carillon-test-\(getpid()).sock"
+        let listener = try UnixListener(path: path)
+        try await withClient { harness, client in
+            async let request = harness.blocking {
+                try listener.answerOnce("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            }
+            let answer = try await client.execute(
+                HTTPClientRequest(url: "http://worker/info?x=1", unixSocket: path))
+            #expect(answer.body == Array("ok".utf8))
+            #expect(try await request.hasPrefix("GET /info?x=1 HTTP/1.1\r\nHost: worker\r\n"))
         }
     }
 

@@ -25,8 +25,8 @@ struct ServerLimitTests {
     @Test("a body slower than the least rate is cut off, a steady one is not")
     func slowBody() async throws {
         let configure: (inout HTTPServerConfiguration) -> Void = {
-            $0.bodyWindow = .milliseconds(100)
-            $0.minimumRate = 2000
+            $0.bodyWindow = .milliseconds(300)
+            $0.minimumRate = 1000
         }
         try await withServer(configure, handler: { .text("\($0.body.count)") }) { harness in
             let (slow, steady) = try await harness.blocking {
@@ -36,12 +36,12 @@ struct ServerLimitTests {
                 let slow = try client.receiveAll()
                 let other = try RawClient(port: harness.port)
                 // Several windows long, at some ten times the least rate.
-                try other.send("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 20000\r\n\r\n")
-                _ = try other.trickle(String(repeating: "a", count: 200), times: 100)
+                try other.send("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 30000\r\n\r\n")
+                _ = try other.trickle(String(repeating: "a", count: 200), times: 150)
                 return (slow, try other.receiveAnswer())
             }
             #expect(slow.hasPrefix("HTTP/1.1 408 "))
-            #expect(steady.status == 200 && steady.body == "20000")
+            #expect(steady.status == 200 && steady.body == "30000")
         }
     }
 
@@ -125,6 +125,42 @@ struct ServerLimitTests {
             }
             #expect(first == [200, 200])
             #expect(second == 503)
+        }
+    }
+
+    @Test("bodies that are too much together are refused with 503, and room comes back")
+    func inputLimit() async throws {
+        let started = Gate()
+        let gate = Gate()
+        let handler: HTTPHandler = { request in
+            await started.open()
+            await gate.wait()
+            return .text("\(request.body.count)")
+        }
+        let request =
+            "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n" + String(repeating: "a", count: 100_000)
+        try await withServer({ $0.bufferedInput = 150_000 }, handler: handler) { harness in
+            let first = try await harness.blocking {
+                let client = Unshared(try RawClient(port: harness.port))
+                try client.value.send(request)
+                return client
+            }
+            await started.wait()
+            let refused = try await harness.blocking {
+                let client = try RawClient(port: harness.port)
+                try client.send(request)
+                return try client.receiveAll()
+            }
+            #expect(refused.hasPrefix("HTTP/1.1 503 "))
+            await gate.open()
+            let bodies = try await harness.blocking {
+                try (0..<4).map { _ in
+                    let body = try first.value.receiveAnswer().body
+                    try first.value.send(request)
+                    return body
+                }
+            }
+            #expect(bodies == Array(repeating: "100000", count: 4))
         }
     }
 

@@ -246,6 +246,20 @@ struct ServerTests {
         }
     }
 
+    @Test("on all addresses, IPv4 clients keep their own form of address", arguments: ["*", "", "::", "0.0.0.0"])
+    func allAddresses(host: String) async throws {
+        // A machine without IPv6 has no "::".
+        if host == "::", (try? await withServer({ $0.host = host }) { _ in }) == nil { return }
+        try await withServer({ $0.host = host }, handler: { .text($0.remoteAddress) }) { harness in
+            let answer = try await harness.blocking {
+                let client = try RawClient(port: harness.port)
+                try client.send(Self.get)
+                return try client.receiveAnswer()
+            }
+            #expect(answer.body == "127.0.0.1")
+        }
+    }
+
     @Test("a port in use and an unknown host are errors that say what to do")
     func cannotListen() async throws {
         try await withServer { harness in
