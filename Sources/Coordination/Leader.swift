@@ -77,6 +77,12 @@ public actor Leader: LeaderOffice {
         return try result.get()
     }
 
+    /// Workers as this leader sees them; empty where this node does not lead.
+    public func workers() -> [WorkerOverview] { state?.overview(at: moment().uptime) ?? [] }
+
+    /// Why a run waits; nil where it is not waiting here.
+    public func explanation(of run: RunID) -> String? { state?.explanation(of: run) }
+
     // MARK: Office
 
     /// Leads until it is cancelled or loses office.
@@ -251,6 +257,8 @@ public actor Leader: LeaderOffice {
         var rest = batch[...]
         do {
             try await restart(office)
+            // What is due comes first, as in any turn.
+            effects += try await isolateTimers(office)
             while let item = rest.first {
                 do {
                     effects += try await commit([item], office, timers: false)
@@ -260,7 +268,6 @@ public actor Leader: LeaderOffice {
                 }
                 rest = rest.dropFirst()
             }
-            effects += try await isolateTimers(office)
         } catch {
             answerUnknown(Array(rest))
             throw error

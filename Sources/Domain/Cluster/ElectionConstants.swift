@@ -14,16 +14,18 @@ public struct ElectionConstants: Hashable, Sendable {
     public var lock: Duration = .seconds(2)
     /// After a loss: wait a random time up to this before trying again.
     public var rest: Duration = .milliseconds(500)
+    /// Opening a session, each address.
+    public var connect: Duration = .seconds(2)
     public init() {}
 
-    /// - Throws: `DomainError.invalid` where the times would break the protocol.
-    public func validate() throws(DomainError) {
-        guard heartbeat > .zero, heartbeat * 5 <= idleSession else {
-            throw .invalid("the heartbeat must be positive and at most a fifth of the idle session timeout")
+    /// What must hold for the election to be safe; nil if it does, else a sentence for the operator.
+    public var defect: String? {
+        if trust + .seconds(1) > idleSession { return "trust must be at least a second shorter than idleSession" }
+        if heartbeat * 5 > idleSession { return "heartbeat must be at most a fifth of idleSession" }
+        if heartbeat * 2 > trust { return "trust must outlast two heartbeats" }
+        if poll <= .zero || heartbeat <= .zero || statement <= .zero || lock <= .zero || idleInTransaction <= .zero {
+            return "each time of the election must be longer than nothing"
         }
-        guard trust < idleSession, heartbeat < trust else {
-            throw .invalid("trust must be longer than a heartbeat and shorter than the idle session timeout")
-        }
-        guard poll > .zero else { throw .invalid("the poll interval must be positive") }
+        return nil
     }
 }

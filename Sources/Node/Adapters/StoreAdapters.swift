@@ -1,0 +1,68 @@
+import Coordination
+import Domain
+import Operations
+import Storage
+import Timetable
+
+/// Storage's façades as the ports of the use cases.
+struct JobReadingAdapter: JobReading {
+    let store: JobStore
+
+    func job(named name: String) async throws(StoreError) -> Job? { try await store.job(named: name) }
+
+    func jobs(after name: String?, limit: Int) async throws(StoreError) -> [Job] {
+        try await store.page(after: name, limit: limit)
+    }
+
+    func search(_ search: JobSearch) async throws(StoreError) -> [Job] {
+        try await store.search(
+            .init(name: search.name ?? "", command: search.command ?? "", any: search.any ?? ""), limit: search.limit,
+            offset: search.offset)
+    }
+}
+
+struct KeyAdapter: KeyReading, KeyWriting {
+    let store: KeyStore
+    let clock: any WallClock
+    func key(prefix: String) async throws(StoreError) -> StoredKey? { try await store.find(prefix: prefix) }
+    func insert(_ key: StoredKey) async throws(StoreError) { try await store.insert(key, created: clock.now()) }
+}
+
+/// The row as it is now, and nobody while the lock is free.
+struct LeaderReadingAdapter: LeaderReading {
+    let store: LeaderReader
+    func leader() async throws(StoreError) -> LeaderRecord? {
+        let view = try await store.read()
+        return view.isHeld ? view.leader : nil
+    }
+}
+
+struct ReplayAdapter: ReplayStoring {
+    let store: ReplayStore
+
+    func put(_ request: StoredRequest) async throws(StoreError) {
+        let result = try await store.put(
+            .init(
+                method: request.method, target: request.target,
+                headers: request.headers.map { .init(name: $0.0, value: $0.1) }, body: request.body),
+            tokenHash: request.tokenHash, credentialsHash: request.credentialsHash, now: request.created,
+            expires: request.expires)
+        switch result {
+        case .stored: return
+        case .full: throw StoreError(.conflict, "too many redirected writes wait for their clients; repeat the request")
+        case .tooLarge: throw StoreError(.data, "the request is too large to be redirected: send it to the leader")
+        }
+    }
+
+    func take(
+        tokenHash: [UInt8], credentialsHash: [UInt8]?, now: Instant
+    ) async throws(StoreError) -> StoredRequest? {
+        guard let stored = try await store.take(tokenHash: tokenHash, credentialsHash: credentialsHash, now: now) else {
+            return nil
+        }
+        return StoredRequest(
+            tokenHash: tokenHash, method: stored.method, target: stored.target,
+            headers: stored.headers.map { ($0.name, $0.value) }, body: stored.body,
+            credentialsHash: credentialsHash ?? [], created: now, expires: now)
+    }
+}

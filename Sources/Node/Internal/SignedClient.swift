@@ -1,0 +1,105 @@
+import Crypto
+import Domain
+import HTTP
+import HTTPTransport
+import Timetable
+import WorkerProtocol
+
+/// Sends signed messages of the internal protocol and believes only signed answers.
+struct SignedClient: Sendable {
+    let client: HTTPClient
+    let signer: MessageSigner
+    let clock: any WallClock
+
+    /// - Returns: body of an answer with status 200.
+    /// - Throws: `TransportError`.
+    func send(
+        _ body: [UInt8], to url: String, path: String, receiver: String, timeout: Duration,
+        accepting statuses: Set<Int> = [200]
+    ) async throws(TransportError) -> [UInt8] {
+        let headers: HTTPHeaders
+        let pending: MessageSigner.Pending
+        do {
+            var signed = try signer.sign(
+                method: .post, path: path, body: body, receiver: receiver, now: clock.now(),
+                nonce: try RandomBytes.make(WireLimits.nonceBytes))
+            signed.headers["Content-Type"] = "application/json"
+            headers = signed.headers
+            pending = signed.pending
+        } catch { throw TransportError(.refused, "the message could not be signed: \(error)") }
+        let answer: HTTPClientResponse
+        do {
+            answer = try await client.execute(
+                HTTPClientRequest(
+                    method: .post, url: url + path, headers: headers, body: body, timeout: timeout,
+                    connectTimeout: min(timeout, .seconds(1)), maximumResponseBytes: WireLimits.body))
+        } catch { throw TransportError(.unreachable, "\(url) does not answer: \(error)") }
+        do {
+            try signer.verifyResponse(
+                status: answer.status, headers: answer.headers, body: answer.body, to: pending, now: clock.now())
+        } catch {
+            if answer.status != 200 { throw WireError(status: answer.status, body: answer.body).transportError }
+            throw TransportError(.refused, "the answer of \(url) is not to be believed: \(error.message)")
+        }
+        guard statuses.contains(answer.status) else {
+            throw WireError(status: answer.status, body: answer.body).transportError
+        }
+        return answer.body
+    }
+}
+
+/// Leader to worker over HTTP.
+struct HTTPWorkerTransport: WorkerTransport {
+    let client: SignedClient
+    /// A worker that takes longer is treated as if it had not got the message.
+    static let timeout = Duration.seconds(2)
+
+    func offer(_ batch: OfferBatch, to worker: WorkerDescription) async throws(TransportError) -> OfferReply {
+        let body = try await client.send(
+            WorkerMessageCoding.encode(batch), to: worker.url, path: WorkerPath.offer, receiver: worker.name,
+            timeout: Self.timeout, accepting: [200, 409])
+        return try decoded { () throws(DomainError) in try WorkerMessageCoding.decodeOfferReply(body) }
+    }
+
+    func kill(_ request: KillRequest, at worker: WorkerDescription) async throws(TransportError) {
+        _ = try await client.send(
+            WorkerMessageCoding.encode(request), to: worker.url, path: WorkerPath.kill, receiver: worker.name,
+            timeout: Self.timeout)
+    }
+}
+
+/// Worker to one node over HTTP.
+struct HTTPReportSink: ReportSink {
+    let client: SignedClient
+    let url: String
+    static let timeout = Duration.seconds(3)
+
+    func register(_ worker: WorkerDescription) async throws(TransportError) -> HeartbeatReply {
+        let body = try await send(WorkerMessageCoding.encode(worker), WorkerPath.register)
+        return try decoded { () throws(DomainError) in try WorkerMessageCoding.decodeHeartbeatReply(body) }
+    }
+
+    func heartbeat(_ heartbeat: WorkerHeartbeat) async throws(TransportError) -> HeartbeatReply {
+        let body = try await send(WorkerMessageCoding.encode(heartbeat), WorkerPath.heartbeat)
+        return try decoded { () throws(DomainError) in try WorkerMessageCoding.decodeHeartbeatReply(body) }
+    }
+
+    func claim(_ request: ClaimRequest) async throws(TransportError) -> ClaimReply {
+        let body = try await send(WorkerMessageCoding.encode(request), WorkerPath.claim)
+        return try decoded { () throws(DomainError) in try WorkerMessageCoding.decodeClaimReply(body) }
+    }
+
+    func report(_ reports: [AttemptReport]) async throws(TransportError) -> ReportReply {
+        let body = try await send(WorkerMessageCoding.encode(reports), WorkerPath.report)
+        return try decoded { () throws(DomainError) in try WorkerMessageCoding.decodeReportReply(body) }
+    }
+
+    private func send(_ body: [UInt8], _ path: String) async throws(TransportError) -> [UInt8] {
+        try await client.send(
+            body, to: url, path: path, receiver: MessageVerifier.anyNode, timeout: Self.timeout)
+    }
+}
+
+private func decoded<T>(_ body: () throws(DomainError) -> T) throws(TransportError) -> T {
+    do { return try body() } catch { throw TransportError(.failed, "an answer that cannot be read: \(error.message)") }
+}

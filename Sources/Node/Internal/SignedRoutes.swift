@@ -1,0 +1,63 @@
+import Domain
+import HTTP
+import Runtime
+import Synchronization
+import Timetable
+import WorkerProtocol
+
+/// The receiving side of the internal protocol: verifies a request before its body is parsed, answers signed.
+final class SignedRoutes: Sendable {
+    private let verifier: Mutex<MessageVerifier>
+    private let clock: any WallClock
+    private let log: Log
+
+    init(verifier: MessageVerifier, clock: any WallClock, log: Log) {
+        self.verifier = Mutex(verifier)
+        self.clock = clock
+        self.log = log
+    }
+
+    typealias Handler = @Sendable (_ body: [UInt8], _ sender: VerifiedMessage) async throws -> (status: Int, body: [UInt8])
+
+    func on(_ router: inout HTTPRouter, _ path: String, handler: @escaping Handler) {
+        let metadata = RouteMetadata(audience: .anyNode, needsKey: false, tag: "internal")
+        router.on(.post, path, metadata: metadata) { request in await self.answer(request, handler) }
+    }
+
+    private func answer(_ request: HTTPRequest, _ handler: Handler) async -> HTTPResponse {
+        let message: VerifiedMessage
+        do {
+            message = try verifier.withLock { (state) throws(DomainError) in
+                try state.verify(
+                    method: request.method, path: request.path, query: request.query, headers: request.headers,
+                    body: request.body, now: clock.now())
+            }
+        } catch {
+            log.warning("refused \(request.path) from \(request.remoteAddress): \(error.message)")
+            let failure = WireError(error)
+            return HTTPResponse.json(bytes: failure.body, status: failure.status)
+        }
+        let (status, body) = await result(of: handler, request.body, message)
+        var response = HTTPResponse.json(bytes: body, status: status)
+        let signature = verifier.withLock { $0.signResponse(status: status, body: body, to: message, now: clock.now()) }
+        for (name, value) in signature { response.headers[name] = value }
+        return response
+    }
+
+    private func result(
+        of handler: Handler, _ body: [UInt8], _ message: VerifiedMessage
+    ) async -> (status: Int, body: [UInt8]) {
+        do {
+            return try await handler(body, message)
+        } catch let error as WireError {
+            return (error.status, error.body)
+        } catch let error as DomainError {
+            let failure = WireError(error)
+            return (failure.status, failure.body)
+        } catch {
+            log.error("a request of the internal protocol failed: \(error)")
+            let failure = WireError(status: 500, message: "the node could not answer; its log says why")
+            return (failure.status, failure.body)
+        }
+    }
+}

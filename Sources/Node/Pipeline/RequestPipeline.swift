@@ -1,0 +1,89 @@
+import ChronosAPI
+import Domain
+import HTTP
+import JSON
+import Operations
+import Runtime
+
+/// What every request passes: route, replay of a stored write, follower policy, key, handler.
+struct RequestPipeline: Sendable {
+    let router: HTTPRouter
+    let authenticator: Authenticator
+    let follower: FollowerPolicy
+    /// Whether this node leads now.
+    let leads: @Sendable () -> Bool
+    let log: Log
+
+    func answer(_ request: HTTPRequest) async -> HTTPResponse {
+        do {
+            let request = try await restored(request)
+            return try await routed(request)
+        } catch {
+            return Self.errorResponse(error, path: request.path)
+        }
+    }
+
+    /// The write that a follower stored for this request, if its target carries a token.
+    private func restored(_ request: HTTPRequest) async throws(DomainError) -> HTTPRequest {
+        guard let token = ReplayToken.token(in: request.target), leads() else { return request }
+        return try await follower.takeReplay(token: token, for: request)
+    }
+
+    private func routed(_ request: HTTPRequest) async throws(DomainError) -> HTTPResponse {
+        switch router.match(request) {
+        case .found(let route, let request):
+            guard route.metadata.needsKey else { return await route.handler(request) }
+            let credentials = Credentials(of: request)
+            if route.metadata.audience == .leader, !leads() {
+                return try await follower.answer(request, credentials: credentials, route: route.metadata)
+            }
+            let principal = try await authenticator.principal(key: credentials.key)
+            return await RequestContext.$principal.withValue(principal) { await route.handler(request) }
+        case let unmatched:
+            // Whoever has no key learns nothing about which paths there are.
+            _ = try await authenticator.principal(key: Credentials(of: request).key)
+            if ChronosAPI.owns(path: request.path) { return ChronosAPI.unmatched(unmatched, request) }
+            return Self.unmatched(unmatched, request)
+        }
+    }
+
+    static func errorResponse(_ error: DomainError, path: String) -> HTTPResponse {
+        if ChronosAPI.owns(path: path) { return ChronosAPI.response(to: error) }
+        var response = ErrorBody.response(to: error)
+        if error.code == .unauthenticated { response.headers["WWW-Authenticate"] = "Basic realm=\"Carillon\"" }
+        if error.code == .notLeader || error.code == .unavailable { response.headers["Retry-After"] = "1" }
+        return response
+    }
+
+    private static func unmatched(_ match: RouteMatch, _ request: HTTPRequest) -> HTTPResponse {
+        guard case .methodNotAllowed(let allow) = match else {
+            return ErrorBody.response(status: 404, message: "nothing is at this path")
+        }
+        let methods = allow.map(\.rawValue).joined(separator: ", ")
+        var response = ErrorBody.response(
+            status: 405, message: "\(request.method.rawValue) is not possible here; these are: \(methods)")
+        response.headers["Allow"] = methods
+        return response
+    }
+}
+
+/// Errors outside the dialects: `{"message", "status"}`.
+enum ErrorBody {
+    static func response(to error: DomainError) -> HTTPResponse {
+        let status =
+            switch error.code {
+            case .invalid: 400
+            case .unauthenticated: 401
+            case .forbidden: 403
+            case .notFound: 404
+            case .conflict: 409
+            case .tooMany: 429
+            case .notLeader, .unavailable: 503
+            }
+        return response(status: status, message: error.message)
+    }
+
+    static func response(status: Int, message: String) -> HTTPResponse {
+        .json(["message": .string(message), "status": .string(HTTPResponseEncoder.reason(for: status))], status: status)
+    }
+}

@@ -1,0 +1,199 @@
+import ChronosAPI
+import Coordination
+import Crypto
+public import Domain
+import HTTP
+import HTTPTransport
+import Operations
+import PostgresClient
+public import Runtime
+import Storage
+import Timetable
+import WorkerProtocol
+
+/// What an operator sets of a node.
+public struct SchedulerNodeConfiguration: Sendable {
+    public enum Follower: String, Sendable { case redirect, proxy }
+    public var databaseURL: String
+    public var host: String
+    public var port: Int
+    /// Where clients, workers and other nodes reach it: `http://host:port`, no path.
+    public var advertisedURL: String
+    public var name: String
+    /// Text of the secret file of the internal protocol.
+    public var secret: String
+    public var follower: Follower = .redirect
+    /// Nil: nothing without a key.
+    public var anonymous: Set<Privilege>?
+    public var migrates = true
+    public var policy = SchedulingPolicy()
+    public var election = ElectionConstants()
+    /// Connections of the leader's work pool and of the pool for everything else.
+    public var workConnections = 2
+    public var readConnections = 4
+    public var connections = 10_500
+    /// How long history, tries and ledger are kept.
+    public var retention = Duration.seconds(30 * 86_400)
+    public var drain = Duration.seconds(10)
+
+    public init(
+        databaseURL: String, host: String, port: Int, advertisedURL: String, name: String, secret: String
+    ) {
+        self.databaseURL = databaseURL
+        self.host = host
+        self.port = port
+        self.advertisedURL = advertisedURL
+        self.name = name
+        self.secret = secret
+    }
+}
+
+/// One node of the cluster. Runs until it is cancelled; then it resigns, drains and closes.
+public struct SchedulerNode: Sendable {
+    private let configuration: SchedulerNodeConfiguration
+    private let loop: EventLoop
+    private let log: Log
+
+    public init(_ configuration: SchedulerNodeConfiguration, loop: EventLoop) {
+        self.configuration = configuration
+        self.loop = loop
+        log = Log("node").with("node", configuration.name)
+    }
+
+    /// - Parameter ready: called with the bound port once requests are served.
+    /// - Throws: what keeps it from starting, with what to do about it.
+    public func run(ready: @Sendable (Int) -> Void = { _ in }) async throws {
+        let parts = try Parts(configuration, loop: loop)
+        if parts.zones.version == "unknown" {
+            log.warning("no tzdata release found below /usr/share/zoneinfo: install the package tzdata")
+        }
+        try await prepareSchema(parts)
+        let server = HTTPServer(
+            HTTPServerConfiguration(
+                host: configuration.host, port: configuration.port,
+                limits: HTTPLimits(), connections: configuration.connections),
+            loop: loop, log: log, handler: parts.pipeline().answer)
+        let port = try await server.start()
+        log.notice("listening on \(configuration.host):\(port), advertised as \(configuration.advertisedURL)")
+        ready(port)
+        do {
+            try await runServices(
+                [parts.elector, Housekeeper(parts: parts, retention: configuration.retention, log: log)], on: loop)
+        } catch is CancellationError {
+            log.notice("stopping")
+        }
+        await server.drain(deadline: configuration.drain)
+        await parts.close()
+    }
+
+    private func prepareSchema(_ parts: Parts) async throws {
+        let schema = Schema(pool: parts.work)
+        var backoff = Backoff(initial: .milliseconds(200), maximum: .seconds(5))
+        while true {
+            do {
+                if configuration.migrates { try await schema.migrate() } else { try await schema.verify() }
+                return
+            } catch {
+                guard error.code == .connection else { throw error }
+                log.warning("the database cannot be reached: \(error.message); trying again")
+            }
+            try await loop.sleep(for: backoff.next())
+        }
+    }
+}
+
+/// The parts of a node, put together.
+struct Parts: Sendable {
+    let node: NodeDescription
+    let loop: EventLoop
+    let clock: SystemClock
+    let zones: SystemZoneDatabase
+    let work: PostgresPool
+    let reads: PostgresPool
+    let stores: Stores
+    let store: PostgresClusterStore
+    let client: HTTPClient
+    let leader: Leader
+    let elector: Elector
+    let authenticator: Authenticator
+    let follower: FollowerPolicy
+    let router: HTTPRouter
+    let log: Log
+
+    init(_ configuration: SchedulerNodeConfiguration, loop: EventLoop) throws {
+        let log = Log("node").with("node", configuration.name)
+        self.log = log
+        self.loop = loop
+        let boot = Hex.encode(try RandomBytes.make(8))
+        node = NodeDescription(
+            name: configuration.name, url: configuration.advertisedURL, boot: boot, version: Carillon.version)
+        clock = SystemClock(timekeeper: loop)
+        zones = SystemZoneDatabase()
+        let database = PostgresConfiguration(url: configuration.databaseURL)
+        work = PostgresPool(
+            configuration.election.workConfiguration(database, node: node.name, boot: boot),
+            size: configuration.workConnections, loop: loop, log: log)
+        var reading = database
+        reading.applicationName = "carillon-reads:\(node.name)"
+        reads = PostgresPool(reading, size: configuration.readConnections, loop: loop, log: log)
+        stores = Stores(pool: reads)
+        store = PostgresClusterStore(pool: work)
+        client = HTTPClient(loop: loop)
+        let ring = try SecretRing(parsing: configuration.secret)
+        let signed = SignedClient(
+            client: client, signer: try MessageSigner(ring: ring, direction: .nodeToWorker, sender: node.name),
+            clock: clock)
+        leader = Leader(
+            node: node, store: store, transport: HTTPWorkerTransport(client: signed), clock: clock, timekeeper: loop,
+            zones: zones, policy: configuration.policy, log: log)
+        let elector = Elector(
+            node: node,
+            lock: PostgresLeaderLock(
+                database: database, node: node, constants: configuration.election, loop: loop, log: log),
+            leader: leader, timekeeper: loop, constants: configuration.election, log: log)
+        self.elector = elector
+        let keys = KeyAdapter(store: stores.keys, clock: clock)
+        authenticator = Authenticator(keys: keys, clock: clock, anonymous: configuration.anonymous)
+        follower = FollowerPolicy(
+            mode: configuration.follower == .proxy ? .proxy : .redirect, ownURL: node.url, view: { elector.view },
+            authenticator: authenticator, replays: ReplayAdapter(store: stores.replays), client: client, clock: clock,
+            timekeeper: loop, log: log)
+        let verifier = try MessageVerifier(
+            ring: ring, direction: .workerToNode, name: node.name, aliases: [MessageVerifier.anyNode])
+        router = Self.routes(
+            node: node, leader: leader, elector: elector, stores: stores, store: store, clock: clock, zones: zones,
+            loop: loop, signed: SignedRoutes(verifier: verifier, clock: clock, log: log))
+    }
+
+    private static func routes(
+        node: NodeDescription, leader: Leader, elector: Elector, stores: Stores, store: PostgresClusterStore,
+        clock: SystemClock, zones: SystemZoneDatabase, loop: EventLoop, signed: SignedRoutes
+    ) -> HTTPRouter {
+        var router = HTTPRouter()
+        ChronosAPI.register(
+            on: &router,
+            dependencies: ChronosDependencies(
+                jobs: JobOperations(reading: JobReadingAdapter(store: stores.jobs), office: leader, zones: zones),
+                leader: LeaderReadingAdapter(store: stores.leader), zones: zones, clock: clock))
+        HealthRoutes(
+            node: node, view: { elector.view }, status: { leader.status }, timekeeper: loop, zones: zones.version
+        ).register(on: &router)
+        ManagementRoutes(leader: leader, stores: stores, clock: clock).register(on: &router)
+        NodeInternalRoutes(routes: signed, leader: leader, store: store, clock: clock, view: { elector.view })
+            .register(on: &router)
+        return router
+    }
+
+    func pipeline() -> RequestPipeline {
+        let elector = elector
+        return RequestPipeline(
+            router: router, authenticator: authenticator, follower: follower,
+            leads: { elector.view.role == .leader }, log: log)
+    }
+
+    func close() async {
+        client.close()
+        await work.close()
+        await reads.close()
+    }
+}
