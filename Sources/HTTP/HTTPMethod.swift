@@ -1,7 +1,8 @@
 /// A request method; case matters, as RFC 9110 has it.
-public struct HTTPMethod: Hashable, Sendable, CustomStringConvertible {
+public struct HTTPMethod: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
     public let rawValue: String
 
+    public init(rawValue: String) { self.rawValue = rawValue }
     public init(_ rawValue: String) { self.rawValue = rawValue }
 
     public static let get = HTTPMethod("GET")

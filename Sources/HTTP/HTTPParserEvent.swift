@@ -3,6 +3,7 @@
 public enum HTTPParserEvent: Sendable, Equatable {
     case head(HTTPRequestHead)
     /// The client asked for `100 Continue` and is waiting for it: send it, or a final answer and close.
+    /// It comes whether or not some of the body is here already; `bufferedBytes` tells, and spares the interim answer.
     case needsContinue
     /// Some of the body, never empty. Where it is cut depends on how the bytes came in.
     case body([UInt8])

@@ -29,8 +29,8 @@ public struct JSONLimits: Sendable, Equatable {
     /// Characters of one number's text.
     public var numberLength: Int
 
-    /// The reader recurses once a level; a thread with a small stack still has room for this many levels.
-    public static let depthCeiling = 512
+    /// Reader and writer recurse once a level; a thread with a stack of 1 MiB has room for this many.
+    public static let depthCeiling = 256
 
     public init(
         depth: Int = 64, bytes: Int = 16 * 1024 * 1024, values: Int = 1_000_000, numberLength: Int = 1024

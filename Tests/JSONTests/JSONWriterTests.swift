@@ -49,6 +49,7 @@ struct JSONWriterTests {
     func integers(value: Int64) {
         #expect(written { $0.integer(value) } == "\(value)")
         #expect(written { $0.integer(Int128(value) * 10) } == "\(Int128(value) * 10)")
+        #expect(written { $0.integer(7) } == "7")
     }
 
     @Test(
