@@ -10,7 +10,8 @@ enum CellDecoder {
             guard (48...57).contains(text[position]) else { return nil }
             let digit = Int64(text[position] - 48)
             let (product, overflow) = value.multipliedReportingOverflow(by: 10)
-            let (sum, carried) = isNegative
+            let (sum, carried) =
+                isNegative
                 ? product.subtractingReportingOverflow(digit) : product.addingReportingOverflow(digit)
             if overflow || carried { return nil }
             value = sum

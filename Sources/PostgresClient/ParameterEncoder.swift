@@ -16,7 +16,7 @@ struct EncodedParameters {
             let start = buffer.count
             offsets.append(start)
             Self.append(parameter, to: &buffer)
-            guard !buffer[start...].contains(0) else {
+            guard !parameter.isText || !buffer[start...].contains(0) else {
                 throw PostgresError(
                     .invalidRequest, "parameter $\(index + 1) contains a NUL character, which text cannot hold")
             }
@@ -78,22 +78,33 @@ struct EncodedParameters {
     }
 
     private static func append(hex bytes: [UInt8], to buffer: inout [UInt8]) {
-        buffer.reserveCapacity(buffer.count + 2 * bytes.count + 3)
-        buffer.append(UInt8(ascii: "\\"))
-        buffer.append(UInt8(ascii: "x"))
-        for byte in bytes {
-            buffer.append(hexDigit(byte >> 4))
-            buffer.append(hexDigit(byte & 15))
+        let digits = Array("0123456789abcdef".utf8)
+        let text = [UInt8](unsafeUninitializedCapacity: 2 * bytes.count + 2) { text, count in
+            text[0] = UInt8(ascii: "\\")
+            text[1] = UInt8(ascii: "x")
+            count = 2
+            for byte in bytes {
+                text[count] = digits[Int(byte >> 4)]
+                text[count + 1] = digits[Int(byte & 15)]
+                count += 2
+            }
         }
-    }
-
-    private static func hexDigit(_ value: UInt8) -> UInt8 {
-        value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
+        buffer.append(contentsOf: text)
     }
 
     private static func text(_ number: Double) -> String {
         if number.isNaN { return "NaN" }
         if number.isInfinite { return number < 0 ? "-Infinity" : "Infinity" }
         return number.description
+    }
+}
+
+extension PostgresValue {
+    /// Whether the value's text comes from outside as it is.
+    fileprivate var isText: Bool {
+        switch self {
+        case .text, .json, .textArray: true
+        default: false
+        }
     }
 }

@@ -178,7 +178,7 @@ public actor PostgresConnection {
             _ = pending.popFirst()
             guard send(request, wire) else {
                 // Parts of it may be out.
-                inFlight.append(request)
+                if !inFlight.contains(where: { $0 === request }) { inFlight.append(request) }
                 lose(lossReason())
                 return
             }
@@ -359,7 +359,8 @@ public actor PostgresConnection {
 
     private func expire(_ number: UInt64, _ deadline: Duration) {
         if let request = pending.remove(where: { $0.number == number }) {
-            request.abandon(PostgresError(.deadline, "the request could not be sent to the database within \(deadline)"))
+            request.abandon(
+                PostgresError(.deadline, "the request could not be sent to the database within \(deadline)"))
             return
         }
         guard inFlight.contains(where: { $0.number == number }) else { return }

@@ -44,7 +44,9 @@ public struct PostgresRow: Sendable {
 
     public func textArray(_ column: Int) -> [String?]? { cells.value(row, column).flatMap { ArrayText.parse($0) } }
 
-    public func int64Array(_ column: Int) -> [Int64?]? { textArray(column).flatMap { CellDecoder.all($0) { Int64($0) } } }
+    public func int64Array(_ column: Int) -> [Int64?]? {
+        textArray(column).flatMap { CellDecoder.all($0) { Int64($0) } }
+    }
 
     public func doubleArray(_ column: Int) -> [Double?]? {
         textArray(column).flatMap { CellDecoder.all($0, CellDecoder.double) }
@@ -122,7 +124,8 @@ final class ResultCells: @unchecked Sendable {
 
     init(taking pointer: OpaquePointer) {
         self.pointer = pointer
-        columns = (0..<PQnfields(pointer)).map { String(cString: PQfname(pointer, $0)) }
+        // The columns of a COPY have no names.
+        columns = (0..<PQnfields(pointer)).map { PQfname(pointer, $0).map { String(cString: $0) } ?? "" }
         rowCount = Int(PQntuples(pointer))
     }
 

@@ -57,7 +57,8 @@ final class Supervisor: Sendable {
             return String(decoding: line, as: UTF8.self)
         }
         guard answer == "done" else {
-            throw TestPostgres.Failure(description: "PostgreSQL: \(command) failed: \(answer) (see \(directory)/log)")
+            throw TestPostgres.Failure(
+                description: "PostgreSQL: \(command) failed: \(answer) (see \(directory)/output)")
         }
     }
 
@@ -69,7 +70,7 @@ final class Supervisor: Sendable {
         [ -n "$bin" ] || { echo "PostgreSQL is not installed (looked in /usr/lib/postgresql)"; exit 1; }
         mkdir -m 700 "$dir" || { echo "cannot make $dir"; exit 1; }
         as=
-        if [ "$(id -u)" = 0 ]; then chown postgres "$dir"; as="runuser -u postgres --"; fi
+        if [ "$(id -u)" = 0 ]; then chown postgres "$dir"; as="setpriv --reuid=postgres --regid=postgres --init-groups --"; fi
         cd "$dir"
         run() { $as "$@" </dev/null >>"$dir/output" 2>&1; }
         : >"$dir/output"; chmod 666 "$dir/output"
@@ -83,22 +84,39 @@ final class Supervisor: Sendable {
             for setting in "$@"; do echo "$setting"; done
         } >>"$dir/data/postgresql.conf"
         sed -i '1i host all secured 127.0.0.1/32 scram-sha-256' "$dir/data/pg_hba.conf"
-        start() { run "$bin/pg_ctl" -D "$dir/data" -l "$dir/log" -w -t 60 start; }
-        group() { kill -"$1" -- "-$(head -1 "$dir/data/postmaster.pid")"; }
-        answer() { if "$@"; then echo done; else echo "status $?: $(tail -1 "$dir/log")"; fi; }
+        # A child of this shell, which reaps it: a zombie's number in postmaster.pid would keep it from starting again.
+        start() {
+            $as "$bin/postgres" -D "$dir/data" </dev/null >>"$dir/output" 2>&1 &
+            server=$!
+            tries=0
+            until "$bin/pg_isready" -q -h "$dir" -p "$port"; do
+                kill -0 $server 2>/dev/null || return 1
+                tries=$((tries + 1)); [ $tries -lt 1200 ] || return 1
+                sleep 0.05
+            done
+        }
+        # Every process of the server is a group of its own.
+        each() {
+            children=$(cat /proc/$server/task/$server/children)
+            kill -s "$1" $server $children
+        }
+        ended() { wait $server; true; }
+        stop() { kill -s "$1" $server && ended; }
+        crash() { each KILL && ended; }
+        answer() { if "$@"; then echo done; else echo "status $?: $(tail -1 "$dir/output")"; fi; }
         answer start
         while read -r order; do
             case $order in
                 start) answer start ;;
-                stop) answer run "$bin/pg_ctl" -D "$dir/data" -w -m fast stop ;;
-                kill) answer group KILL ;;
-                freeze) answer group STOP ;;
-                thaw) answer group CONT ;;
+                stop) answer stop INT ;;
+                kill) answer crash ;;
+                freeze) answer each STOP ;;
+                thaw) answer each CONT ;;
                 *) echo "unknown order $order" ;;
             esac
         done
-        group CONT 2>/dev/null
-        run "$bin/pg_ctl" -D "$dir/data" -w -t 10 -m immediate stop || group KILL 2>/dev/null
+        each CONT 2>/dev/null
+        stop QUIT 2>/dev/null
         rm -rf "$dir"
         """
 }
