@@ -1,0 +1,34 @@
+import Domain
+import Runtime
+import Timetable
+
+/// An attempt that a worker has in its journal, with what is known of it in memory.
+struct Holding: Sendable {
+    /// Why somebody ended it. The first one counts.
+    enum Ending: Sendable, Hashable { case aborted, timedOut, stopped }
+
+    /// Nil for one of a former process of the worker.
+    var offer: Offer?
+    /// To change to; empty: none.
+    var user = ""
+    var phase: HeldAttempt.Phase = .accepted
+    /// Its claim is given up then.
+    var claimUntil: MonotonicInstant
+    var startedAt: Instant?
+    var process: (any RunningProcess)?
+    var ending: Ending?
+    var report: AttemptReport?
+
+    init(offer: Offer, user: String, claimUntil: MonotonicInstant) {
+        self.offer = offer
+        self.user = user
+        self.claimUntil = claimUntil
+    }
+
+    init(recovered entry: JournalImage.Entry, now: MonotonicInstant) {
+        phase = entry.phase
+        startedAt = entry.startedAt
+        report = entry.report
+        claimUntil = now
+    }
+}

@@ -1,0 +1,145 @@
+import Domain
+import Runtime
+import Timetable
+
+// From the grant to the report.
+extension WorkerAgent {
+    /// Runs one attempt to its end. Called once for each grant.
+    func supervise(_ attempt: AttemptID) async {
+        guard let holding = holdings[attempt], let offer = holding.offer else { return }
+        if let reason = reasonNotToStart(holding, offer) {
+            let outcome: AttemptOutcome = holding.ending == .aborted ? .aborted : .notStarted
+            finish(attempt, outcome, reason: reason)
+            return
+        }
+        let process: any RunningProcess
+        do throws(LaunchError) {
+            process = try await launcher.launch(
+                LaunchOrder(offer: offer, user: holding.user, hostName: configuration.hostName))
+        } catch {
+            finish(attempt, .notStarted, reason: error.message)
+            return
+        }
+        await noteStart(attempt, process)
+        let end = await outlive(attempt, process, timeout: offer.timeout)
+        report(attempt, end, offer: offer)
+        await process.discard()
+    }
+
+    /// Begins to end an attempt, whatever it is at. The first reason counts.
+    func end(_ attempt: AttemptID, because ending: Holding.Ending) async {
+        guard let holding = holdings[attempt], holding.phase != .finished, holding.ending == nil else { return }
+        holdings[attempt]?.ending = ending
+        await holding.process?.end(grace: configuration.killGrace)
+    }
+
+    private func reasonNotToStart(_ holding: Holding, _ offer: Offer) -> String? {
+        switch holding.ending {
+        case .aborted: return "ended on request before it was started"
+        case .stopped: return "the worker was stopped before it was started"
+        case .timedOut, nil: break
+        }
+        // A claim is granted in time; only a worker that was stopped or suspended since then comes here.
+        if let deadline = offer.startDeadline, deadline.advanced(by: ExecutionLimits.lateStart) < wallNow {
+            return "its start deadline \(deadline.iso8601) passed between the claim and the start"
+        }
+        return nil
+    }
+
+    private func noteStart(_ attempt: AttemptID, _ process: any RunningProcess) async {
+        let startedAt = wallNow
+        holdings[attempt]?.startedAt = startedAt
+        holdings[attempt]?.process = process
+        // Without a flush: it serves to find the process again, and if the machine crashes there is none to find.
+        journal.enqueue([.started(attempt, process: process.identity, at: startedAt)], durable: false) { _ in }
+        // Asked to end while it was being launched.
+        if holdings[attempt]?.ending != nil { await process.end(grace: configuration.killGrace) }
+    }
+
+    private func outlive(
+        _ attempt: AttemptID, _ process: any RunningProcess, timeout: Duration?
+    ) async -> ProcessEnd {
+        guard let timeout else { return await process.ended() }
+        let timekeeper = self.timekeeper
+        return await withTaskGroup(of: Void.self) { group in
+            group.addTask(executorPreference: timekeeper) {
+                // Cancelled when the command has ended before.
+                guard (try? await timekeeper.sleep(for: timeout)) != nil else { return }
+                await self.end(attempt, because: .timedOut)
+            }
+            let end = await process.ended()
+            group.cancelAll()
+            return end
+        }
+    }
+
+    private func report(_ attempt: AttemptID, _ end: ProcessEnd, offer: Offer) {
+        let (outcome, reason) = AttemptEnd.describe(
+            end, ending: holdings[attempt]?.ending, timeout: offer.timeout)
+        finish(attempt, outcome, reason: reason, outputTail: end.outputTail)
+    }
+
+    /// The end of an attempt, whatever it was: into the journal and to the leader, at the same time. Should the worker
+    /// crash before either, the next start reports it as interrupted; after both, nothing is left to say.
+    func finish(_ attempt: AttemptID, _ outcome: AttemptOutcome, reason: String, outputTail: String = "") {
+        guard let holding = holdings[attempt], holding.phase != .finished else { return }
+        let report = AttemptReport(
+            attempt: attempt, worker: workerName, boot: boot, startedAt: holding.startedAt, finishedAt: wallNow,
+            outcome: outcome, reason: Self.bounded(reason), outputTail: outputTail)
+        holdings[attempt]?.phase = .finished
+        holdings[attempt]?.report = report
+        holdings[attempt]?.process = nil
+        release(holding)
+        holdings[attempt]?.offer = nil
+        let log = self.log
+        journal.enqueue([.finished(report)], durable: true) { failure in
+            if let failure { log.error("the end of \(attempt) is not in the journal: \(failure)") }
+        }
+        executed.insert(attempt)
+        spool.append(attempt)
+        reportWanted.signal()
+    }
+
+    /// Reasons quote commands and paths, which are longer than a report may be.
+    private static func bounded(_ reason: String) -> String {
+        guard reason.utf8.count > Limits.text else { return reason }
+        return String(decoding: reason.utf8.prefix(Limits.text / 2), as: UTF8.self) + "…"
+    }
+}
+
+/// How an attempt ended, in the words of the domain.
+enum AttemptEnd {
+    static func describe(
+        _ end: ProcessEnd, ending: Holding.Ending?, timeout: Duration?
+    ) -> (AttemptOutcome, reason: String) {
+        if let problem = end.outputProblem {
+            // Its success cannot be shown: part of its output is lost.
+            if case .exited(code: 0) = end.status { return (.interrupted, problem) }
+            return (outcome(end.status), problem)
+        }
+        // Asked to end, but it had ended by itself: then that is what happened.
+        guard end.wasEnded, let ending else { return (outcome(end.status), reason(end.status)) }
+        switch ending {
+        case .aborted: return (.aborted, "ended on request")
+        case .stopped: return (.interrupted, "the worker was stopped")
+        case .timedOut:
+            let seconds = timeout.map { "\($0.components.seconds) s" } ?? "its limit"
+            return (.timedOut, "took longer than its limit of \(seconds) and was ended")
+        }
+    }
+
+    private static func outcome(_ status: ProcessEnd.Status) -> AttemptOutcome {
+        switch status {
+        case .exited(let code): .exited(code: code)
+        case .signalled(let number): .signalled(number)
+        }
+    }
+
+    private static func reason(_ status: ProcessEnd.Status) -> String {
+        switch status {
+        case .exited(code: 0): ""
+        case .exited(let code): "the command exited with status \(code)"
+        case .signalled(let number): "the command was ended by signal \(number)"
+        }
+    }
+}

@@ -1,0 +1,85 @@
+import CSpawn
+import Glibc
+import Synchronization
+
+/// The commands that this process has started and not yet reaped: which children are known, and which are strays.
+///
+/// Being a subreaper, the worker inherits what daemons its commands leave behind. To wait for such a stray it must be
+/// certain that it is not a command whose start has just returned from the kernel and is not in the table yet: its
+/// status would be lost. So starts hold the lock for reading, and whoever looks for strays to reap for writing.
+///
+/// `@unchecked Sendable`: the lock is a C structure at a fixed place, reached only through its own functions.
+final class ChildTable: @unchecked Sendable {
+    private let lock = UnsafeMutablePointer<pthread_rwlock_t>.allocate(capacity: 1)
+    private let known = Mutex<Set<Int32>>([])
+
+    init() {
+        var attributes = pthread_rwlockattr_t()
+        pthread_rwlockattr_init(&attributes)
+        // Two threads that start one command after the other would else keep a writer out for ever.
+        pthread_rwlockattr_setkind_np(&attributes, Int32(PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP))
+        pthread_rwlock_init(lock, &attributes)
+        pthread_rwlockattr_destroy(&attributes)
+    }
+
+    deinit {
+        pthread_rwlock_destroy(lock)
+        lock.deallocate()
+    }
+
+    /// Runs the start and notes the child that it returns.
+    func starting(_ start: () -> Int32?) {
+        pthread_rwlock_rdlock(lock)
+        defer { pthread_rwlock_unlock(lock) }
+        if let child = start() { known.withLock { _ = $0.insert(child) } }
+    }
+
+    /// After the child was reaped.
+    func remove(_ child: Int32) {
+        known.withLock { _ = $0.remove(child) }
+    }
+
+    func contains(_ child: Int32) -> Bool { known.withLock { $0.contains(child) } }
+
+    /// Children of this process that are not commands of its own. A command whose start is under way may be among them:
+    /// it has the marks of its own try, or none yet.
+    func strays() -> [Int32] {
+        let children = Self.children()
+        return known.withLock { known in children.filter { !known.contains($0) } }
+    }
+
+    /// Waits for strays that have ended.
+    func reapStrays() {
+        pthread_rwlock_wrlock(lock)
+        defer { pthread_rwlock_unlock(lock) }
+        var end = cspawn_end()
+        for child in strays() { _ = cspawn_reap(child, &end) }
+    }
+
+    private static func children() -> [Int32] {
+        var capacity = 256
+        while true {
+            var list = [pid_t](repeating: 0, count: capacity)
+            let count = cspawn_list_children(&list, capacity)
+            if count < 0 {
+                // This kernel does not list children: look at all processes.
+                return ProcessTable.read().filter { $0.parent == getpid() }.map(\.process)
+            }
+            if count < capacity { return Array(list.prefix(count)) }
+            capacity *= 4
+        }
+    }
+}
+
+enum ProcessTable {
+    static func read() -> [cspawn_process] {
+        var capacity = 1024
+        while true {
+            var list = [cspawn_process](repeating: cspawn_process(), count: capacity)
+            let count = cspawn_list_processes(&list, capacity)
+            if count < 0 { return [] }
+            if count < capacity { return Array(list.prefix(count)) }
+            capacity *= 4
+        }
+    }
+}

@@ -1,0 +1,92 @@
+// Process: commands as processes of this machine.
+//
+// `ProcessLauncher` is the seam that the simulation replaces. `SpawnLauncher` is the real one: own session, own sandbox,
+// environment from nothing, output through a pipe into a bounded file. A started process is a `SpawnedProcess`, an
+// actor on the loop: pidfd and pipe are the loop's sources; whatever blocks (spawn, files, /proc) goes to small pools.
+//
+// Descendants are found by session, group and parent, and those that have left all three (double fork and setsid) by
+// being children of this process, which is their subreaper, and by the sandbox named in their environment. A process
+// that has done all of that and cleared its environment has escaped; only a control group could hold it.
+
+public import Domain
+
+/// What is to be started.
+public struct LaunchOrder: Sendable {
+    public let offer: Offer
+    /// Name of the user to run as; empty: the worker's own.
+    public let user: String
+    /// Of the worker, for the variable HOST.
+    public let hostName: String
+
+    public init(offer: Offer, user: String, hostName: String) {
+        self.offer = offer
+        self.user = user
+        self.hostName = hostName
+    }
+}
+
+/// Why a command was not started, for people.
+public struct LaunchError: Error, Hashable, Sendable, CustomStringConvertible {
+    public let message: String
+    public init(_ message: String) { self.message = message }
+    public var description: String { message }
+}
+
+/// A try of a former process of this worker that may still have processes.
+public struct Survivor: Hashable, Sendable {
+    public let attempt: AttemptID
+    /// Nil when the worker ended before it could note it.
+    public let process: ProcessIdentity?
+    public init(attempt: AttemptID, process: ProcessIdentity?) {
+        self.attempt = attempt
+        self.process = process
+    }
+}
+
+public protocol ProcessLauncher: Sendable {
+    /// Returns when the command has been executed.
+    func launch(_ order: LaunchOrder) async throws(LaunchError) -> any RunningProcess
+
+    /// Ends what is left of tries of a former process of this worker, and gives the last output of each.
+    func endSurvivors(_ survivors: [Survivor], grace: Duration) async -> [AttemptID: String]
+
+    /// Megabytes that are free below the work directory.
+    func freeDisk() async -> Double
+
+    /// Regular cleaning: old logs, dead strays.
+    func tidy() async
+}
+
+public protocol RunningProcess: Sendable {
+    var identity: ProcessIdentity { get }
+
+    /// Returns when the command and all its descendants have ended. One caller.
+    func ended() async -> ProcessEnd
+
+    /// Begins to end it with its descendants: TERM at once, KILL after the grace. A second call changes nothing.
+    func end(grace: Duration) async
+
+    /// After the end: removes the sandbox.
+    func discard() async
+}
+
+public struct ProcessEnd: Hashable, Sendable {
+    public enum Status: Hashable, Sendable {
+        case exited(code: Int)
+        case signalled(Int)
+    }
+    public let status: Status
+    /// `end(grace:)` was called before the command ended by itself.
+    public let wasEnded: Bool
+    /// At most `Limits.outputTail` bytes of valid UTF-8 without NUL.
+    public let outputTail: String
+    /// Why its output could not be kept, which makes the try a failure; nil when it was.
+    public let outputProblem: String?
+
+    public init(status: Status, wasEnded: Bool, outputTail: String, outputProblem: String? = nil) {
+        self.status = status
+        self.wasEnded = wasEnded
+        self.outputTail = outputTail
+        self.outputProblem = outputProblem
+    }
+}

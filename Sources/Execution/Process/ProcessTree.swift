@@ -1,0 +1,79 @@
+import CSpawn
+import Glibc
+
+/// One process, at one time.
+struct ProcessMember: Hashable, Sendable {
+    let process: Int32
+    let startTime: UInt64
+
+    /// Harmless when it has ended meanwhile, whoever has its number now.
+    func signal(_ number: Int32) { _ = cspawn_signal(process, startTime, number) }
+}
+
+/// Which processes belong to a try. Reads /proc: blocks, and is not for the loop.
+enum ProcessTree {
+    /// The command and its descendants, while the command has not been reaped (so that its number is its own).
+    static func members(command: Int32, sandbox: String, children: ChildTable) -> [ProcessMember] {
+        let marker = TaskEnvironment.marker(sandbox: sandbox)
+        let own = getpid()
+        return closure { process in
+            if process.process == command || process.group == command || process.session == command { return true }
+            return process.parent == own && !children.contains(process.process)
+                && cspawn_has_environment(process.process, marker)
+        }
+    }
+
+    /// What is left after the command was reaped. All its orphans are children of this process, so that the usual
+    /// case, none, costs no look at all processes.
+    static func remains(command: Int32, sandbox: String, children: ChildTable) -> [ProcessMember] {
+        let marker = TaskEnvironment.marker(sandbox: sandbox)
+        var orphans: Set<Int32> = []
+        for stray in children.strays() {
+            var facts = cspawn_process()
+            guard cspawn_read_process(stray, &facts) == 0 else { continue }
+            let belongs =
+                facts.group == command || facts.session == command || cspawn_has_environment(stray, marker)
+            guard belongs else { continue }
+            var end = cspawn_end()
+            if facts.state == "Z".firstByte { _ = cspawn_reap(stray, &end) } else { orphans.insert(stray) }
+        }
+        guard !orphans.isEmpty else { return [] }
+        return closure { orphans.contains($0.process) }
+    }
+
+    /// What a former process of this worker has left of a try: they are not its children any more.
+    static func survivors(process: ProcessIdentity?, sandbox: String) -> [ProcessMember] {
+        let marker = TaskEnvironment.marker(sandbox: sandbox)
+        var facts = cspawn_process()
+        // Its number may be another's by now; then its group and session are, too.
+        let command = process.flatMap { identity in
+            cspawn_read_process(identity.process, &facts) == 0 && facts.start_time == identity.startTime
+                ? identity.process : nil
+        }
+        return closure { process in
+            if let command, process.process == command || process.group == command || process.session == command {
+                return true
+            }
+            return cspawn_has_environment(process.process, marker)
+        }
+    }
+
+    /// Live processes that are roots or descend from one.
+    private static func closure(isRoot: (cspawn_process) -> Bool) -> [ProcessMember] {
+        let own = getpid()
+        let processes = ProcessTable.read().filter { $0.process != own && $0.process != 1 }
+        var byParent: [Int32: [Int32]] = [:]
+        for process in processes { byParent[process.parent, default: []].append(process.process) }
+        var members = Set(processes.filter(isRoot).map(\.process))
+        var open = Array(members)
+        while let next = open.popLast() {
+            for child in byParent[next] ?? [] where members.insert(child).inserted { open.append(child) }
+        }
+        return processes.filter { members.contains($0.process) && $0.state != "Z".firstByte }
+            .map { ProcessMember(process: $0.process, startTime: $0.start_time) }
+    }
+}
+
+extension String {
+    fileprivate var firstByte: CChar { utf8.first.map { CChar(bitPattern: $0) } ?? 0 }
+}

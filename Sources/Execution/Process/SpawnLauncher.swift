@@ -1,0 +1,254 @@
+import CSpawn
+public import Domain
+import Glibc
+public import Runtime
+import Synchronization
+
+/// How commands are run on this machine.
+public struct SpawnSettings: Sendable {
+    /// Absolute path; belongs to this worker alone.
+    public var workDirectory: String
+    /// PATH of commands.
+    public var path: String
+    /// Bytes of a run's output that are kept.
+    public var logLimit = 16 * 1024 * 1024
+    /// Logs of ended runs that are kept: so many, and so long.
+    public var keptLogs = 1_000
+    public var keptLogAge: Duration = .seconds(7 * 86_400)
+    /// For processes that a command leaves behind when it ends.
+    public var remainsGrace: Duration = .seconds(10)
+    /// Set-user-id programs (sudo, ping) give a command no rights.
+    public var noNewPrivileges = true
+    /// Every child of this process is a command or its descendant. False only where others start processes too, as in
+    /// tests: then strays that cannot be told to belong to a try are left alone.
+    public var ownsAllChildren = true
+
+    public init(workDirectory: String) {
+        self.workDirectory = workDirectory
+        path = TaskEnvironment.defaultPath
+    }
+}
+
+/// Starts commands as processes of this machine.
+public final class SpawnLauncher: ProcessLauncher {
+    private let settings: SpawnSettings
+    private let directory: WorkDirectory
+    private let loop: EventLoop
+    private let log: Log
+    private let children = ChildTable()
+    /// Open for the whole life, for every command's standard input.
+    private let null: Int32
+    private let machineBoot = HostFacts.bootID
+    private let active = Mutex<Set<AttemptID>>([])
+    /// A start blocks until the kernel has executed the program: 60 to 400 µs.
+    private let spawns = BlockingPool(threads: 2, queueLimit: 65_536)
+    private let files = BlockingPool(threads: 2, queueLimit: 65_536)
+
+    /// Makes this process the reaper of its descendants, and the directories below the work directory.
+    /// - Throws: `LaunchError`.
+    public init(_ settings: SpawnSettings, loop: EventLoop, log: Log = Log("launcher")) throws(LaunchError) {
+        self.settings = settings
+        self.loop = loop
+        self.log = log
+        directory = try WorkDirectory(root: settings.workDirectory)
+        // At least 3, as the child's part needs it, even where standard descriptors are closed.
+        let opened = open("/dev/null", O_RDONLY | O_CLOEXEC)
+        guard opened >= 0 else { throw FileFailure.launch("cannot open /dev/null") }
+        null = fcntl(opened, F_DUPFD_CLOEXEC, 3)
+        close(opened)
+        guard null >= 0 else { throw FileFailure.launch("cannot open /dev/null") }
+        if cspawn_become_subreaper() != 0 {
+            log.warning(
+                "cannot become the reaper of descendants: daemons that a command leaves behind will not be found")
+        }
+    }
+
+    deinit { close(null) }
+
+    public func launch(_ order: LaunchOrder) async throws(LaunchError) -> any RunningProcess {
+        let attempt = order.offer.attempt
+        active.withLock { _ = $0.insert(attempt) }
+        let parts: SpawnedProcess.Parts
+        do {
+            parts = try await spawns.run { try self.start(order) }
+        } catch {
+            active.withLock { _ = $0.remove(attempt) }
+            throw (error as? LaunchError) ?? LaunchError("the command was not started: \(error)")
+        }
+        let process = SpawnedProcess(
+            parts, loop: loop, files: files, children: children, directory: directory, grace: settings.remainsGrace,
+            log: log, whenDiscarded: { [weak self] in self?.active.withLock { _ = $0.remove(attempt) } })
+        await process.begin(parts)
+        return process
+    }
+
+    public func endSurvivors(_ survivors: [Survivor], grace: Duration) async -> [AttemptID: String] {
+        let directory = self.directory
+        let boot = machineBoot
+        let killFrom = loop.monotonicNow.advanced(by: grace)
+        let giveUp = killFrom.advanced(by: ExecutionLimits.afterKill)
+        var asked: Set<ProcessMember> = []
+        while loop.monotonicNow < giveUp {
+            let left = try? await files.run {
+                survivors.flatMap { survivor in
+                    let process = survivor.process.flatMap { $0.machineBoot == boot ? $0 : nil }
+                    return ProcessTree.survivors(
+                        process: process, sandbox: directory.sandbox(survivor.attempt))
+                }
+            }
+            guard let left, !left.isEmpty else { break }
+            let mustKill = loop.monotonicNow >= killFrom
+            for member in left {
+                if mustKill { member.signal(SIGKILL) } else if asked.insert(member).inserted { member.signal(SIGTERM) }
+            }
+            // A cancelled start of the worker leaves the rest to the next one.
+            guard (try? await loop.sleep(for: .milliseconds(50))) != nil else { break }
+        }
+        let tails = try? await files.run {
+            var tails: [AttemptID: String] = [:]
+            for survivor in survivors {
+                tails[survivor.attempt] = OutputLog.tail(path: directory.logPath(survivor.attempt))
+                _ = directory.removeSandbox(survivor.attempt)
+            }
+            return tails
+        }
+        return tails ?? [:]
+    }
+
+    public func freeDisk() async -> Double {
+        let root = directory.root
+        // Unknown counts as none, which is what a leader should think of a disk that does not answer.
+        return (try? await files.run { Double(HostFacts.freeDiskMegabytes(root) ?? 0) }) ?? 0
+    }
+
+    public func tidy() async {
+        let held = active.withLock { $0 }
+        let now = loop.wallMicroseconds / 1_000_000
+        let (directory, settings, children) = (self.directory, self.settings, self.children)
+        // A pool that is shut down has nothing left to tidy.
+        try? await files.run {
+            if settings.ownsAllChildren { children.reapStrays() }
+            directory.pruneLogs(
+                except: held, count: settings.keptLogs, age: settings.keptLogAge, now: now)
+        }
+    }
+
+    // MARK: On the pool
+
+    private func start(_ order: LaunchOrder) throws(LaunchError) -> SpawnedProcess.Parts {
+        let offer = order.offer
+        let user: UserIdentity? = order.user.isEmpty ? nil : try UserIdentity.named(order.user)
+        let shown = user ?? UserIdentity.own()
+        let executable =
+            offer.shell ? ExecutablePath.shell : try ExecutablePath.resolve(offer.command, path: settings.path)
+        let sandbox = try directory.makeSandbox(offer.attempt, owner: user)
+        do throws(LaunchError) {
+            let log = try OutputLog(path: directory.logPath(offer.attempt), limit: settings.logLimit)
+            let environment = TaskEnvironment(
+                offer: offer, hostName: order.hostName, sandbox: sandbox, userName: shown.name, home: shown.home,
+                path: settings.path)
+            for note in environment.notes { try log.write(Array("\(note)\n".utf8)) }
+            let arguments =
+                offer.shell ? [ExecutablePath.shell, "-c", offer.command] : [offer.command] + offer.arguments
+            return try execute(
+                executable, arguments, environment.entries, user: user, sandbox: sandbox, log: log,
+                attempt: offer.attempt)
+        } catch {
+            _ = directory.removeSandbox(offer.attempt)
+            throw error
+        }
+    }
+
+    private func execute(
+        _ executable: String, _ arguments: [String], _ environment: [String], user: UserIdentity?, sandbox: String,
+        log: OutputLog, attempt: AttemptID
+    ) throws(LaunchError) -> SpawnedProcess.Parts {
+        var ends: [Int32] = [-1, -1]
+        guard cspawn_pipe(&ends) == 0 else { throw FileFailure.launch("cannot make a pipe for the output") }
+        var result = cspawn_result()
+        children.starting {
+            let status = Self.withSpawnRequest(
+                executable, arguments, environment, user: user, sandbox: sandbox, input: null, output: ends[1],
+                noNewPrivileges: settings.noNewPrivileges
+            ) { cspawn_start($0, &result) }
+            return status == 0 ? result.process : nil
+        }
+        close(ends[1])
+        guard result.error == 0 else {
+            close(ends[0])
+            throw SpawnFailure.error(
+                step: result.step, number: result.error, executable: executable, user: user?.name ?? "")
+        }
+        var facts = cspawn_process()
+        // It cannot have vanished: nobody has waited for it.
+        _ = cspawn_read_process(result.process, &facts)
+        let identity = ProcessIdentity(
+            process: result.process, startTime: facts.start_time, machineBoot: machineBoot)
+        return SpawnedProcess.Parts(
+            identity: identity, pidfd: result.pidfd, output: ends[0], log: log, sandbox: sandbox, attempt: attempt)
+    }
+
+    private static func withSpawnRequest(
+        _ executable: String, _ arguments: [String], _ environment: [String], user: UserIdentity?, sandbox: String,
+        input: Int32, output: Int32, noNewPrivileges: Bool, _ body: (UnsafePointer<cspawn_request>) -> Int32
+    ) -> Int32 {
+        CStrings.with(arguments) { arguments in
+            CStrings.with(environment) { environment in
+                (user?.groups ?? []).withUnsafeBufferPointer { groups in
+                    executable.withCString { executable in
+                        sandbox.withCString { sandbox in
+                            var request = cspawn_request(
+                                executable: executable, arguments: arguments, environment: environment,
+                                directory: sandbox, input: input, output: output, error: output,
+                                changes_user: user != nil, user: user?.user ?? 0, group: user?.group ?? 0,
+                                groups: groups.baseAddress, group_count: groups.count,
+                                no_new_privileges: noNewPrivileges)
+                            return body(&request)
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Lists of C strings that end with a null pointer.
+private enum CStrings {
+    static func with<T>(
+        _ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> T
+    ) -> T {
+        var pointers: [UnsafeMutablePointer<CChar>?] = strings.map { strdup($0) }
+        pointers.append(nil)
+        defer { for pointer in pointers { free(pointer) } }
+        return pointers.withUnsafeBufferPointer { buffer in
+            // Never empty: it has its end.
+            body(buffer.baseAddress.unsafelyUnwrapped)
+        }
+    }
+}
+
+/// Where a start failed, for people.
+enum SpawnFailure {
+    static func error(step: Int32, number: Int32, executable: String, user: String) -> LaunchError {
+        let words = String(cString: strerror(number))
+        switch (UInt32(bitPattern: step), number) {
+        case (CSPAWN_STEP_EXECUTE.rawValue, ENOENT):
+            return LaunchError("the command '\(executable)' does not exist (or the interpreter that it names)")
+        case (CSPAWN_STEP_EXECUTE.rawValue, EACCES):
+            return LaunchError("the command '\(executable)' may not be executed: \(words)")
+        case (CSPAWN_STEP_EXECUTE.rawValue, ENOEXEC):
+            return LaunchError("'\(executable)' is no program (a script needs a first line such as #!/bin/sh)")
+        case (CSPAWN_STEP_EXECUTE.rawValue, E2BIG):
+            return LaunchError("the arguments and the environment of '\(executable)' are too long for this machine")
+        case (CSPAWN_STEP_EXECUTE.rawValue, _):
+            return LaunchError("the command '\(executable)' could not be executed: \(words)")
+        case (CSPAWN_STEP_CLONE.rawValue, EAGAIN):
+            return LaunchError("the worker's machine has no room for another process: \(words)")
+        case (CSPAWN_STEP_GROUPS.rawValue, _), (CSPAWN_STEP_GROUP.rawValue, _), (CSPAWN_STEP_USER.rawValue, _),
+            (CSPAWN_STEP_VERIFY_USER.rawValue, _):
+            return LaunchError("the worker cannot run a command as '\(user)': \(words)")
+        default:
+            return LaunchError("the command could not be started (step \(step)): \(words)")
+        }
+    }
+}

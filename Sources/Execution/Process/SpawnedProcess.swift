@@ -1,0 +1,190 @@
+import CSpawn
+import Domain
+import Glibc
+import Runtime
+
+/// A command that was started on this machine, with its descendants and its output.
+actor SpawnedProcess: RunningProcess {
+    nonisolated let identity: ProcessIdentity
+    private let loop: EventLoop
+    private let files: BlockingPool
+    private let children: ChildTable
+    private let directory: WorkDirectory
+    private let attempt: AttemptID
+    private let sandbox: String
+    private let grace: Duration
+    private let whenDiscarded: @Sendable () -> Void
+    private let logOutput: @Sendable (String) -> Void
+
+    private var pidfd: Int32
+    private var watch: Watch?
+    private var pump: OutputPump?
+    private var status: ProcessEnd.Status?
+    /// From then on what still lives is killed.
+    private var killFrom: MonotonicInstant?
+    private var wasEnded = false
+    private var outputProblem: String?
+    private var whenExited: CheckedContinuation<Void, Never>?
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+    struct Parts: Sendable {
+        let identity: ProcessIdentity
+        let pidfd: Int32
+        let output: Int32
+        let log: OutputLog
+        let sandbox: String
+        let attempt: AttemptID
+    }
+
+    init(
+        _ parts: Parts, loop: EventLoop, files: BlockingPool, children: ChildTable, directory: WorkDirectory,
+        grace: Duration, log: Log, whenDiscarded: @escaping @Sendable () -> Void
+    ) {
+        identity = parts.identity
+        pidfd = parts.pidfd
+        attempt = parts.attempt
+        sandbox = parts.sandbox
+        self.loop = loop
+        self.files = files
+        self.children = children
+        self.directory = directory
+        self.grace = grace
+        self.whenDiscarded = whenDiscarded
+        logOutput = { log.warning($0) }
+    }
+
+    /// Takes the descriptors over. When the loop refuses them, the command is killed and its end found at once.
+    func begin(_ parts: Parts) async {
+        let pump = OutputPump(descriptor: parts.output, log: parts.log, loop: loop, pool: files) { [weak self] error in
+            self?.assumeIsolated { $0.outputFailed(error) }
+        }
+        self.pump = pump
+        do {
+            try await pump.begin()
+            watch = try loop.watch(pidfd, .read) { [weak self] _ in self?.assumeIsolated { $0.reap() } }
+        } catch {
+            outputFailed(LaunchError("the worker cannot watch the command: \(error)"))
+            _ = try? await files.run { [identity] in
+                // Nobody would notice its end.
+                kill(-identity.process, SIGKILL)
+                var end = cspawn_end()
+                while cspawn_reap(identity.process, &end) == 0 { usleep(1000) }
+            }
+            finish(.signalled(Int(SIGKILL)))
+        }
+    }
+
+    func ended() async -> ProcessEnd {
+        // Not cancellable: somebody must wait for the command in any case.
+        if status == nil { await withCheckedContinuation { whenExited = $0 } }
+        let endedByCommand = !wasEnded
+        await endRemains()
+        let output = await pump?.end(within: ExecutionLimits.outputEnd)
+        return ProcessEnd(
+            status: status ?? .signalled(Int(SIGKILL)), wasEnded: !endedByCommand, outputTail: output?.tail ?? "",
+            outputProblem: outputProblem ?? output?.failure?.message)
+    }
+
+    func end(grace: Duration) async {
+        guard !wasEnded, status == nil else { return }
+        wasEnded = true
+        killFrom = loop.monotonicNow.advanced(by: grace)
+        await signalMembers(SIGTERM)
+        loop.start("kill \(attempt)") { await self.killAfterGrace() }
+    }
+
+    func discard() async {
+        let directory = self.directory
+        let attempt = self.attempt
+        // A pool that is shut down leaves the sandbox to the next start, which removes it.
+        if (try? await files.run { directory.removeSandbox(attempt) }) == false {
+            logOutput("the working directory of \(attempt) could not be removed")
+        }
+        whenDiscarded()
+    }
+
+    private func killAfterGrace() async {
+        while status == nil, let killFrom {
+            let now = loop.monotonicNow
+            if now >= killFrom {
+                await signalMembers(SIGKILL)
+                // Again, for those that were born while the list was made.
+                try? await loop.sleep(for: .milliseconds(100))
+            } else {
+                try? await loop.sleep(for: min(now.duration(to: killFrom), .milliseconds(200)))
+            }
+        }
+    }
+
+    /// While the command has not been reaped.
+    private func signalMembers(_ number: Int32) async {
+        let command = identity.process
+        let sandbox = self.sandbox
+        let children = self.children
+        let members = try? await files.run {
+            ProcessTree.members(command: command, sandbox: sandbox, children: children)
+        }
+        // Reaped meanwhile: its number is free, and what is left is found by `endRemains`.
+        guard status == nil else { return }
+        for member in members ?? [] { member.signal(number) }
+    }
+
+    /// After the command's end its descendants are ended as well: TERM once each, KILL after the grace.
+    private func endRemains() async {
+        let command = identity.process
+        let sandbox = self.sandbox
+        let children = self.children
+        var killFrom = self.killFrom ?? loop.monotonicNow.advanced(by: grace)
+        killFrom = min(killFrom, loop.monotonicNow.advanced(by: grace))
+        let giveUp = max(killFrom, loop.monotonicNow).advanced(by: ExecutionLimits.afterKill)
+        var asked: Set<ProcessMember> = []
+        var pause = Duration.milliseconds(5)
+        while true {
+            let remains = try? await files.run {
+                ProcessTree.remains(command: command, sandbox: sandbox, children: children)
+            }
+            guard let remains, !remains.isEmpty else { return }
+            let now = loop.monotonicNow
+            if now >= giveUp {
+                logOutput("\(remains.count) processes of \(attempt) do not end, although they were killed")
+                return
+            }
+            for member in remains {
+                if now >= killFrom {
+                    member.signal(SIGKILL)
+                } else if asked.insert(member).inserted {
+                    member.signal(SIGTERM)
+                }
+            }
+            try? await loop.sleep(for: pause)
+            pause = min(pause * 2, .milliseconds(100))
+        }
+    }
+
+    private func reap() {
+        var end = cspawn_end()
+        let answer = cspawn_reap(identity.process, &end)
+        guard answer != 0 else { return }
+        // -1: somebody else has waited for it, and how it ended is lost. That must not happen, and must not hang.
+        if answer < 0 { logOutput("the exit status of \(attempt) was lost") }
+        let signalled = answer < 0 ? Int(SIGKILL) : Int(end.signal_number)
+        finish(signalled > 0 ? .signalled(signalled) : .exited(code: Int(end.code)))
+    }
+
+    private func finish(_ status: ProcessEnd.Status) {
+        self.status = status
+        watch?.cancel()
+        watch = nil
+        if pidfd >= 0 { close(pidfd) }
+        pidfd = -1
+        children.remove(identity.process)
+        whenExited.take()?.resume()
+    }
+
+    private func outputFailed(_ error: LaunchError) {
+        guard outputProblem == nil else { return }
+        outputProblem = error.message
+        loop.start("end \(attempt)") { await self.end(grace: self.grace) }
+    }
+}

@@ -1,0 +1,149 @@
+import Domain
+import Glibc
+import Runtime
+
+/// Layout of a worker's directory, and what is done to it. All calls block.
+///
+///     <root>/journal, lock
+///     <root>/runs/<run>-<attempt>/      sandbox, while the try runs
+///     <root>/logs/<run>-<attempt>.log   output, kept for a while
+struct WorkDirectory: Sendable {
+    let root: String
+    private var runs: String { "\(root)/runs" }
+    private var logs: String { "\(root)/logs" }
+
+    /// Makes what is missing. Sandboxes must be reachable for other users, everything else is the worker's own.
+    /// - Throws: `LaunchError`.
+    init(root: String) throws(LaunchError) {
+        var path = root
+        while path.count > 1, path.hasSuffix("/") { path.removeLast() }
+        guard path.hasPrefix("/") else {
+            throw LaunchError("the work directory must be an absolute path, not '\(root)'")
+        }
+        self.root = path
+        for (directory, mode) in [(path, mode_t(0o711)), ("\(path)/runs", 0o711), ("\(path)/logs", 0o700)] {
+            guard mkdir(directory, mode) == 0 || errno == EEXIST else {
+                throw FileFailure.launch("cannot make the directory \(directory)")
+            }
+            // Whatever the umask was. Fails where it belongs to somebody else, who then has said what may be.
+            _ = chmod(directory, mode)
+        }
+    }
+
+    /// Identifiers are `[a-z0-9]{1,32}` and a number (Acceptance refuses others): nothing to climb out with.
+    private func name(_ attempt: AttemptID) -> String { "\(attempt.run.rawValue)-\(attempt.number)" }
+
+    func sandbox(_ attempt: AttemptID) -> String { "\(runs)/\(name(attempt))" }
+
+    func logPath(_ attempt: AttemptID) -> String { "\(logs)/\(name(attempt)).log" }
+
+    /// A fresh directory that belongs to the user the command runs as.
+    func makeSandbox(_ attempt: AttemptID, owner: UserIdentity?) throws(LaunchError) -> String {
+        let path = sandbox(attempt)
+        if mkdir(path, 0o700) != 0 {
+            // Left by a former process of the worker: what is in it is another try's.
+            guard errno == EEXIST, DirectoryTree.remove(path), mkdir(path, 0o700) == 0 else {
+                throw FileFailure.launch("cannot make the working directory")
+            }
+        }
+        if let owner, chown(path, owner.user, owner.group) != 0 {
+            let failure = FileFailure.launch("cannot give the working directory to '\(owner.name)'")
+            rmdir(path)
+            throw failure
+        }
+        return path
+    }
+
+    func removeSandbox(_ attempt: AttemptID) -> Bool { DirectoryTree.remove(sandbox(attempt)) }
+
+    /// Removes sandboxes of tries that are not held any more: those that a crash has left.
+    func removeSandboxes(except held: Set<AttemptID>) {
+        let kept = Set(held.map(name))
+        for entry in DirectoryListing.names(runs) where !kept.contains(entry) {
+            _ = DirectoryTree.remove("\(runs)/\(entry)")
+        }
+    }
+
+    /// Removes logs that are too old, and the oldest of those that are too many; never those of tries that are held.
+    func pruneLogs(except held: Set<AttemptID>, count: Int, age: Duration, now: Int64) {
+        let kept = Set(held.map { "\(name($0)).log" })
+        var logs: [(path: String, modified: Int64)] = []
+        for entry in DirectoryListing.names(self.logs) {
+            let base = entry.range(ofLog: ".log").map { String(entry[..<$0]) } ?? entry
+            guard !kept.contains(base) else { continue }
+            let path = "\(self.logs)/\(entry)"
+            var facts = stat()
+            guard lstat(path, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else { continue }
+            logs.append((path, Int64(facts.st_mtim.tv_sec)))
+        }
+        logs.sort { $0.modified > $1.modified }
+        let oldest = now - age.components.seconds
+        for (index, log) in logs.enumerated() where index >= count || log.modified < oldest { unlink(log.path) }
+    }
+}
+
+extension String {
+    /// End of the first occurrence: where a log's name ends and a segment's number begins.
+    fileprivate func range(ofLog suffix: String) -> Index? {
+        var index = startIndex
+        while index < endIndex {
+            if self[index...].hasPrefix(suffix) { return self.index(index, offsetBy: suffix.count) }
+            index = self.index(after: index)
+        }
+        return nil
+    }
+}
+
+enum DirectoryListing {
+    /// Names in a directory without `.` and `..`; none when it cannot be read.
+    static func names(_ path: String) -> [String] {
+        guard let directory = opendir(path) else { return [] }
+        defer { closedir(directory) }
+        return names(in: directory)
+    }
+
+    static func names(in directory: OpaquePointer) -> [String] {
+        var names: [String] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name != ".", name != ".." { names.append(name) }
+        }
+        return names
+    }
+}
+
+/// Removes a directory with all that is in it, by descriptors and never through a symbolic link: what is in a sandbox
+/// was made by others, who may change it while it is removed.
+enum DirectoryTree {
+    static func remove(_ path: String) -> Bool {
+        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        guard descriptor >= 0 else { return errno == ENOENT }
+        empty(descriptor, depth: 0)
+        return rmdir(path) == 0
+    }
+
+    /// Takes the descriptor over.
+    private static func empty(_ descriptor: Int32, depth: Int) {
+        guard depth < ExecutionLimits.sandboxDepth, let directory = fdopendir(descriptor) else {
+            close(descriptor)
+            return
+        }
+        defer { closedir(directory) }
+        for name in DirectoryListing.names(in: directory) {
+            if unlinkat(descriptor, name, 0) == 0 { continue }
+            guard errno == EISDIR || errno == EPERM else { continue }
+            let inner = openat(descriptor, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+            if inner >= 0 {
+                empty(inner, depth: depth + 1)
+            } else if errno == EACCES {
+                // The command has taken its own right to look; the owner may give it back.
+                _ = fchmodat(descriptor, name, 0o700, 0)
+                let again = openat(descriptor, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+                if again >= 0 { empty(again, depth: depth + 1) }
+            }
+            unlinkat(descriptor, name, AT_REMOVEDIR)
+        }
+    }
+}
