@@ -1,5 +1,5 @@
-/// Turns an answer into the bytes of its head, and says how its body has to be sent. Pure: it neither writes nor reads a
-/// clock.
+/// Turns an answer into the bytes of its head, and says how its body has to be sent. Pure: it neither writes nor reads
+/// a clock.
 public struct HTTPResponseEncoder: Sendable {
     /// How the body follows the head.
     public enum Framing: Sendable, Equatable {

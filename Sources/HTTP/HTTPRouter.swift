@@ -1,8 +1,8 @@
 /// Finds the handler of a request by method and path.
 ///
 /// Patterns are made of literal segments and `{name}` segments: `/v1/scheduler/job/{name}`. The path is split at `/`
-/// first and decoded afterwards, so that an encoded slash stays inside its parameter. Where several patterns match, the one
-/// whose first differing segment is literal wins; a less literal one still serves methods that the other has not.
+/// first and decoded afterwards, so that an encoded slash stays inside its parameter. Where several patterns match, the
+/// one whose first differing segment is literal wins; a less literal one still serves methods that the other has not.
 /// One trailing slash is tolerated; any other empty segment matches nothing.
 public struct HTTPRouter: Sendable {
     private var root = Node()

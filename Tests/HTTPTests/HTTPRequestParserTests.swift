@@ -101,7 +101,8 @@ struct HTTPRequestParserTests {
     func headFacts() throws {
         let head = try head(
             of:
-                "PUT /a?b=c HTTP/1.1\r\nHost: x\r\nX-Twice: 1\r\nx-twice: 2\r\nName: Zürich\r\nContent-Length: 3\r\n\r\n"
+                "PUT /a?b=c HTTP/1.1\r\nHost: x\r\nX-Twice: 1\r\nx-twice: 2\r\nName: Zürich\r\n"
+                + "Content-Length: 3\r\n\r\n"
         )
         #expect(head.method == .put && head.target == "/a?b=c" && !head.isHTTP10)
         #expect(head.headers.all("X-TWICE") == ["1", "2"] && head.headers["name"] == "Zürich")

@@ -27,7 +27,8 @@ struct HTTPRouterTests {
         (.get, "/v1/scheduler/jobs/search"), (.put, "/v1/scheduler/job/{name}"), (.delete, "/v1/scheduler/job/{name}"),
         (.get, "/v1/scheduler/job/stat/{name}"), (.put, "/v1/scheduler/job/success/{name}"),
         (.get, "/v1/scheduler/job/stat"), (.post, "/v1/scheduler/task/{id}"), (.put, "/a/{x}/c/{y}"),
-        (.get, "/a/b/{x}/d"), (.head, "/headed"), (.get, "/headed"), (.get, "/Zürich"),
+        (.get, "/a/b/{x}/d"), (.head, "/headed"), (.get, "/headed"),
+        (.delete, "/v1/scheduler/job/all"), (.get, "/Zürich"),
     ])
 
     @Test(
@@ -57,6 +58,8 @@ struct HTTPRouterTests {
             (.put, "/v1/scheduler/job/stat", "PUT /v1/scheduler/job/{name} name=stat"),
             (.delete, "/v1/scheduler/job/stat", "DELETE /v1/scheduler/job/{name} name=stat"),
             (.put, "/v1/scheduler/job/success/stat", "PUT /v1/scheduler/job/success/{name} name=stat"),
+            (.delete, "/v1/scheduler/job/all", "DELETE /v1/scheduler/job/all"),
+            (.put, "/v1/scheduler/job/all", "PUT /v1/scheduler/job/{name} name=all"),
             (.put, "/a/b/c/d", "PUT /a/{x}/c/{y} x=b y=d"), (.get, "/a/b/c/d", "GET /a/b/{x}/d x=c"),
             (.put, "/a/b/c/e", "PUT /a/{x}/c/{y} x=b y=e"),
         ])

@@ -61,6 +61,8 @@ extension ParserCase {
         ParserCase(
             "pipelined requests", get + "\r\n" + post + "Content-Length: 2\r\n\r\nok" + "\r\n" + get + "\r\n",
             [("/", ""), ("/p", "ok"), ("/", "")]),
+        ParserCase(
+            "an empty line before each request", "\r\n" + get + "\r\n" + "\r\n" + get + "\r\n", [("/", ""), ("/", "")]),
         ParserCase("HTTP/1.0 without Host", "GET /x HTTP/1.0\r\n\r\n", [("/x", "")]),
         ParserCase(
             "HTTP/1.0 with a body", "POST /x HTTP/1.0\r\nContent-Length: 2\r\n\r\nok", [("/x", "ok")]),
