@@ -28,7 +28,9 @@ public struct Backoff: Sendable {
     /// The same with a given source of chance, for what must be repeatable.
     public mutating func next(using generator: inout some RandomNumberGenerator) -> Duration {
         let pause = current
-        current = min(maximum, current * factor)
+        // In floating point: a duration traps when a product overflows.
+        let grown = Double(current.clampedNanoseconds) * factor
+        current = grown < Double(maximum.clampedNanoseconds) ? .nanoseconds(Int64(grown)) : maximum
         return pause * (1 - jitter * Double.random(in: 0...1, using: &generator))
     }
 

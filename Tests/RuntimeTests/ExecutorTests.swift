@@ -161,9 +161,3 @@ struct ExecutorTests {
         #expect(flag.isSet)
     }
 }
-
-final class Flag: Sendable {
-    private let value = Atomic<Bool>(false)
-    var isSet: Bool { value.load(ordering: .acquiring) }
-    func set() { value.store(true, ordering: .releasing) }
-}
