@@ -1,0 +1,59 @@
+/// What `carillon dev` starts: names, addresses and command lines, decided before anything runs.
+struct DevPlan: Equatable, Sendable {
+    struct Member: Equatable, Sendable {
+        var name: String
+        var url: String
+        /// After the program's name.
+        var words: [String]
+    }
+
+    var nodes: [Member]
+    var workers: [Member]
+
+    /// - Parameter workerPorts: as many as there are workers.
+    init(_ settings: DevCommand.Settings, folder: String, databaseURL: String, secretFile: String, workerPorts: [Int]) {
+        nodes = (0..<settings.nodes).map { index in
+            let name = "node-\(index + 1)"
+            let address = "127.0.0.1:\(settings.port + index)"
+            return Member(
+                name: name, url: "http://\(address)",
+                words: [
+                    "node", "--database-url", databaseURL, "--no-migrate", "--listen", address,
+                    "--advertise", "http://\(address)", "--name", name, "--secret-file", secretFile,
+                ])
+        }
+        let nodeOptions = nodes.flatMap { ["--node", $0.url] }
+        workers = workerPorts.prefix(settings.workers).enumerated().map { index, port in
+            let name = "worker-\(index + 1)"
+            let address = "127.0.0.1:\(port)"
+            return Member(
+                name: name, url: "http://\(address)",
+                words: ["worker"] + nodeOptions + [
+                    "--listen", address, "--advertise", "http://\(address)", "--name", name,
+                    "--secret-file", secretFile, "--work-dir", "\(folder)/\(name)",
+                ])
+        }
+    }
+
+    /// What is printed when everything runs.
+    func banner(leader: String?, folder: String, key: String) -> String {
+        var table = Table([], rightAligned: [])
+        for member in nodes {
+            table.add([member.name, member.url, leader.map { member.url.hasSuffix("//" + $0) } == true ? "leads" : ""])
+        }
+        for member in workers { table.add([member.name, member.url, ""]) }
+        table.add(["data", folder, ""])
+        table.add(["admin key", key, "also in \(folder)/admin.key"])
+        let url = nodes.first?.url ?? ""
+        return """
+
+            Carillon runs.
+
+            \(table.text.split(separator: "\n").map { "  " + $0 }.joined(separator: "\n"))
+
+            Try:  curl -L -H 'X-API-Key: \(key)' \(url)/v1/scheduler/jobs
+            Stop: ctrl-C
+
+            """
+    }
+}
