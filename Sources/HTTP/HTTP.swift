@@ -5,8 +5,8 @@
 //
 // Invariants
 // - One framing, or none: a request whose end two programs could see at different places (request smuggling) is
-//   refused with 400 and the connection is closed. There is no lenient mode. Nothing is repaired but what RFC 9112 tells
-//   a server to accept: one empty line before a request, and an absolute-form target of our own host.
+//   refused with 400 and the connection is closed. There is no lenient mode. Nothing is repaired but what RFC 9112
+//   tells a server to accept: one empty line before a request, and an absolute-form target of our own host.
 // - Events depend on the bytes only, never on how they were cut into reads (but for where `.body` events are cut).
 // - Everything is bounded before it is stored: `HTTPLimits`.
 // - A decoded path segment or query value is well-formed UTF-8. `%00` stays a NUL character, nothing ends at it.
