@@ -1,0 +1,70 @@
+import Glibc
+import Runtime
+
+/// Options and steps that the commands which serve have in common.
+enum ServerOptions {
+    static let databaseURL = Option<String>.requiredText(
+        "database-url", "URL", "the cluster's PostgreSQL, such as postgresql://user@host/carillon")
+    static let secretFile = Option<String>.requiredText(
+        "secret-file", "FILE",
+        "the secret that nodes and workers share: one line of at least 32 characters; a second line is the former one")
+    static let listen = Option<String>.requiredText("listen", "HOST:PORT", "where to serve")
+    static let name = Option<String?>.optionalText("name", "NAME", "its name in the cluster (default: the host's name)")
+    static let logLevel = Option<String>.choice(
+        "log-level", ["debug", "info", "notice", "warning", "error"], "the least important lines to log",
+        default: "info")
+
+    static func setLogLevel(_ arguments: Arguments) throws {
+        Log.level = Log.Level(name: try arguments.get(logLevel)) ?? .info
+    }
+
+    /// Splits `host:port`; the host of an IPv6 address stands in brackets.
+    static func address(_ text: String, option: String) throws -> (host: String, port: Int) {
+        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
+            (0...65_535).contains(port)
+        else { throw UsageError("--\(option): '\(text)' is no address: write HOST:PORT, such as 0.0.0.0:8080") }
+        var host = String(text[..<colon])
+        if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
+        return (host, port)
+    }
+
+    /// `http://host:port`, without a path or a slash at its end.
+    static func url(_ text: String, option: String) throws -> String {
+        var url = text
+        while url.hasSuffix("/") { url.removeLast() }
+        let rest = url.hasPrefix("http://") ? url.dropFirst(7) : url.hasPrefix("https://") ? url.dropFirst(8) : ""
+        guard !rest.isEmpty, !rest.contains("/"), !rest.contains("?"), !rest.contains(" ") else {
+            throw UsageError("--\(option): '\(text)' is no URL of a server: write http://HOST:PORT")
+        }
+        return url
+    }
+
+    static func secret(_ arguments: Arguments) throws -> String {
+        let path = try arguments.get(secretFile)
+        do { return try ConfigurationFile.read(path) } catch {
+            throw UsageError("--secret-file: cannot read '\(path)': \(error)")
+        }
+    }
+
+    /// Runs a body on a loop of its own; `stop` returns when the process was told to end.
+    static func serve(
+        _ body: @escaping @Sendable (EventLoop, _ stop: @escaping @Sendable () async throws -> Void) async throws -> Void
+    ) throws -> Int32 {
+        raiseDescriptorLimit()
+        let loop = try EventLoop()
+        // Before any other thread is there, so that all of them have these signals blocked.
+        let signals = try SignalStream(loop: loop, signals: [SIGTERM, SIGINT])
+        try loop.runUntilComplete {
+            try await body(loop) { _ = try await signals.next() }
+        }
+        return 0
+    }
+
+    /// Ten thousand idle connections need as many descriptors.
+    private static func raiseDescriptorLimit() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)  // what it is must do then
+    }
+}

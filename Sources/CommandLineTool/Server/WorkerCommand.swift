@@ -1,0 +1,82 @@
+import Node
+import Runtime
+
+/// `carillon worker`: one worker.
+enum WorkerCommand {
+    private static let nodes = Option<[String]>.list(
+        "node", "URL", "a node of the cluster; name all of them", isRequired: true)
+    private static let advertise = Option<String>.requiredText("advertise", "URL", "where nodes reach this worker")
+    private static let attributes = Option<[String]>.list(
+        "attribute", "KEY=VALUE", "for constraints of jobs; hostname is there without being named")
+    private static let cpus = Option<Double?>.optionalNumber(
+        "cpus", "N", "cpus that it offers (default: all)", in: 0.01...100_000)
+    private static let memory = Option<Double?>.optionalNumber(
+        "memory", "MB", "memory that it offers (default: all)", in: 1...1e9)
+    private static let disk = Option<Double?>.optionalNumber(
+        "disk", "MB", "disk that it offers (default: what is free below the work directory)", in: 0...1e12)
+    private static let workDirectory = Option<String>.text(
+        "work-dir", "DIR", "journal, sandboxes and logs; belongs to this worker alone",
+        default: "/var/lib/carillon/worker")
+    private static let users = Option<[String]>.list(
+        "allow-user", "USER", "a user that jobs may run as; without it jobs run as the worker's own")
+    private static let defaultUser = Option<String>.text(
+        "default-user", "USER", "whom jobs run as that name nobody", default: "")
+    private static let killGrace = Option<Duration>.seconds(
+        "kill-grace", "between TERM and KILL of a command that is ended", in: 0...3_600, default: 10)
+
+    static let command = Command(
+        path: ["worker"], summary: "Run one worker",
+        examples: [
+            "carillon worker --node http://node-1:8080 --node http://node-2:8080 --listen 0.0.0.0:18080 "
+                + "--advertise http://worker-1:18080 --name worker-1 --secret-file /etc/carillon/secret"
+        ],
+        options: [
+            nodes.declaration, ServerOptions.listen.declaration, advertise.declaration, ServerOptions.name.declaration,
+            ServerOptions.secretFile.declaration, attributes.declaration, cpus.declaration, memory.declaration,
+            disk.declaration, workDirectory.declaration, users.declaration, defaultUser.declaration,
+            killGrace.declaration, ServerOptions.logLevel.declaration,
+        ]
+    ) { arguments in
+        try ServerOptions.setLogLevel(arguments)
+        let configuration = try configuration(arguments)
+        return try ServerOptions.serve { loop, stop in
+            try await WorkerHost(configuration, loop: loop).run(until: stop)
+        }
+    }
+
+    private static func configuration(_ arguments: Arguments) throws -> WorkerHostConfiguration {
+        let listen = try ServerOptions.address(try arguments.get(ServerOptions.listen), option: "listen")
+        var configuration = WorkerHostConfiguration(
+            nodes: try arguments.get(nodes).map { try ServerOptions.url($0, option: "node") }, host: listen.host,
+            port: listen.port, advertisedURL: try ServerOptions.url(try arguments.get(advertise), option: "advertise"),
+            name: try arguments.get(ServerOptions.name) ?? HostFacts.hostName,
+            secret: try ServerOptions.secret(arguments), workDirectory: try absolute(try arguments.get(workDirectory)))
+        configuration.attributes = try attributePairs(try arguments.get(attributes))
+        configuration.cpus = try arguments.get(cpus)
+        configuration.memory = try arguments.get(memory)
+        configuration.disk = try arguments.get(disk)
+        configuration.allowedUsers = Set(try arguments.get(users))
+        configuration.defaultUser = try arguments.get(defaultUser)
+        configuration.killGrace = try arguments.get(killGrace)
+        return configuration
+    }
+
+    private static func absolute(_ path: String) throws -> String {
+        guard path.hasPrefix("/") else { throw UsageError("--work-dir: '\(path)' must be an absolute path") }
+        return path
+    }
+
+    private static func attributePairs(_ words: [String]) throws -> [String: String] {
+        var result: [String: String] = [:]
+        for word in words {
+            let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            guard parts.count == 2, !parts[0].isEmpty else {
+                throw UsageError("--attribute: '\(word)' is not KEY=VALUE, such as rack=r1")
+            }
+            guard result.updateValue(parts[1], forKey: parts[0]) == nil else {
+                throw UsageError("--attribute: '\(parts[0])' is given twice")
+            }
+        }
+        return result
+    }
+}

@@ -1,0 +1,114 @@
+public import Domain
+import Operations
+import PostgresClient
+public import Runtime
+import Storage
+public import Timetable
+
+/// What the command line does with the database directly, without a node.
+public struct DatabaseTasks: Sendable {
+    private let url: String
+    private let loop: EventLoop
+    private let clock: SystemClock
+
+    public init(url: String, loop: EventLoop) {
+        self.url = url
+        self.loop = loop
+        clock = SystemClock(timekeeper: loop)
+    }
+
+    public func migrate() async throws {
+        try await withPool { pool in try await Schema(pool: pool).migrate() }
+    }
+
+    /// - Returns: the key, which is stored nowhere.
+    public func createKey(title: String, privileges: Set<Privilege>) async throws -> String {
+        try await withPool { pool in
+            try await Schema(pool: pool).verify()
+            let key = try APIKey(title: title, privileges: privileges)
+            try await Stores(pool: pool).keys.insert(key.stored, created: clock.now())
+            return key.secret
+        }
+    }
+
+    /// Compares the ledger with what the schedules demanded.
+    /// - Parameters:
+    ///   - from: nil: a day ago.
+    ///   - to: nil: ten seconds ago.
+    public func verify(from: Instant?, to: Instant?) async throws -> VerificationReport {
+        let now = clock.now()
+        let end = to ?? now.advanced(by: .seconds(-10))
+        let start = from ?? end.advanced(by: .seconds(-86_400))
+        return try await withPool { pool in
+            let ledger = Stores(pool: pool).ledger
+            var report = VerificationReport(from: start, to: end)
+            let zones = SystemZoneDatabase()
+            var position: JobVersion?
+            while true {
+                let eras = try await ledger.eras(from: start, after: position, limit: Self.page)
+                for era in eras { try await check(era, ledger, zones, &report) }
+                position = eras.last?.job
+                if eras.count < Self.page { break }
+            }
+            report.verdicts = try await ledger.counts(recordedFrom: start, to: end)
+            return report
+        }
+    }
+
+    private static let page = 1_000
+    private static let entryPage = 10_000
+
+    private func check(
+        _ era: ScheduleEra, _ ledger: LedgerStore, _ zones: SystemZoneDatabase, _ report: inout VerificationReport
+    ) async throws {
+        do {
+            var audit = try LedgerAudit(era, from: report.from, through: report.to, zones: zones)
+            var index = audit.firstIndex
+            while let first = index {
+                let entries = try await ledger.entries(
+                    of: era.job, from: first, through: audit.lastIndex, limit: Self.entryPage)
+                for entry in entries { audit.take(entry) }
+                index = entries.count < Self.entryPage ? nil : entries.last.map { $0.firstIndex + 1 }
+            }
+            let result = audit.finish()
+            report.eras += 1
+            report.expected += result.expected
+            report.holes += result.holes
+        } catch let error as ScheduleError {
+            report.unreadable.append("job '\(era.jobName)' version \(era.job.version): \(error.message)")
+        }
+    }
+
+    private func withPool<T: Sendable>(_ body: (PostgresPool) async throws -> T) async throws -> T {
+        var configuration = PostgresConfiguration(url: url)
+        configuration.applicationName = "carillon-cli"
+        let pool = PostgresPool(configuration, size: 1, loop: loop, log: Log("database"))
+        do {
+            let value = try await body(pool)
+            await pool.close()
+            return value
+        } catch {
+            await pool.close()
+            throw error
+        }
+    }
+}
+
+/// What `carillon verify` found.
+public struct VerificationReport: Sendable {
+    public var from: Instant
+    public var to: Instant
+    public var eras = 0
+    public var expected: Int64 = 0
+    public var holes: [LedgerAudit.Hole] = []
+    /// Schedules that cannot be computed any more, with the reason.
+    public var unreadable: [String] = []
+    public var verdicts: [Verdict: Int64] = [:]
+
+    public var missing: Int64 { holes.reduce(0) { $0 + ($1.finding == LedgerAudit.noVerdict ? $1.count : 0) } }
+
+    init(from: Instant, to: Instant) {
+        self.from = from
+        self.to = to
+    }
+}

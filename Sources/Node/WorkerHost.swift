@@ -1,0 +1,166 @@
+import Crypto
+import Domain
+import Execution
+import Glibc
+import HTTP
+import HTTPTransport
+import JSON
+public import Runtime
+import WorkerProtocol
+
+/// What an operator sets of a worker.
+public struct WorkerHostConfiguration: Sendable {
+    /// URLs of nodes; one is enough to find the leader, several survive its end.
+    public var nodes: [String]
+    public var host: String
+    public var port: Int
+    public var advertisedURL: String
+    public var name: String
+    public var secret: String
+    public var workDirectory: String
+    public var attributes: [String: String] = [:]
+    public var cpus: Double?
+    /// Megabytes.
+    public var memory: Double?
+    /// Megabytes.
+    public var disk: Double?
+    public var allowedUsers: Set<String> = []
+    public var defaultUser = ""
+    public var killGrace = Duration.seconds(10)
+    /// How long running commands get to end when the worker is stopped.
+    public var stopGrace = Duration.seconds(10)
+
+    public init(
+        nodes: [String], host: String, port: Int, advertisedURL: String, name: String, secret: String,
+        workDirectory: String
+    ) {
+        self.nodes = nodes
+        self.host = host
+        self.port = port
+        self.advertisedURL = advertisedURL
+        self.name = name
+        self.secret = secret
+        self.workDirectory = workDirectory
+    }
+}
+
+/// One worker: its agent, the side of it that leaders speak to, and its link to the nodes. Runs until it is cancelled;
+/// then it ends its commands and reports them.
+public struct WorkerHost: Sendable {
+    private let configuration: WorkerHostConfiguration
+    private let loop: EventLoop
+    private let log: Log
+
+    public init(_ configuration: WorkerHostConfiguration, loop: EventLoop) {
+        self.configuration = configuration
+        self.loop = loop
+        log = Log("worker").with("worker", configuration.name)
+    }
+
+    /// - Parameter stop: returns when the worker shall end.
+    public func run(until stop: @escaping @Sendable () async throws -> Void) async throws {
+        let clock = SystemClock(timekeeper: loop)
+        let ring = try SecretRing(parsing: configuration.secret)
+        let client = HTTPClient(loop: loop)
+        defer { client.close() }
+        let signed = SignedClient(
+            client: client,
+            signer: try MessageSigner(ring: ring, direction: .workerToNode, sender: configuration.name), clock: clock)
+        let uplink = FailoverSink(nodes: configuration.nodes, timekeeper: loop) {
+            HTTPReportSink(client: signed, url: $0)
+        }
+        try Self.makeDirectory(configuration.workDirectory)
+        let description = try describe()
+        let agent = WorkerAgent(
+            configuration: workerConfiguration(description), uplink: uplink,
+            launcher: try SpawnLauncher(SpawnSettings(workDirectory: configuration.workDirectory), loop: loop, log: log),
+            journal: FileJournal(directory: configuration.workDirectory, timekeeper: loop, log: log),
+            timekeeper: loop, log: log)
+        let verifier = try MessageVerifier(ring: ring, direction: .nodeToWorker, name: configuration.name)
+        let server = HTTPServer(
+            HTTPServerConfiguration(
+                host: configuration.host, port: configuration.port, limits: HTTPLimits(body: WireLimits.body)),
+            loop: loop, log: log,
+            handler: Self.handler(agent, SignedRoutes(verifier: verifier, clock: clock, log: log), description))
+        let port = try await server.start()
+        log.notice(
+            "listening on \(configuration.host):\(port), offering \(description.capacity.cpus) cpus, "
+                + "\(description.capacity.memory) MB memory, \(description.capacity.disk) MB disk")
+        try await serve(agent, stop: stop)
+        await server.drain(deadline: .seconds(2))
+    }
+
+    private func serve(_ agent: WorkerAgent, stop: @escaping @Sendable () async throws -> Void) async throws {
+        let grace = configuration.stopGrace
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            group.addTask(executorPreference: loop) {
+                try await agent.run()
+                return false
+            }
+            group.addTask(executorPreference: loop) {
+                try await stop()
+                return true
+            }
+            if try await group.next() == true {
+                log.notice("stopping: ending what runs")
+                await agent.shutDown(grace: grace)
+            }
+            group.cancelAll()
+        }
+    }
+
+    private static func handler(
+        _ agent: WorkerAgent, _ routes: SignedRoutes, _ description: WorkerDescription
+    ) -> HTTPHandler {
+        var router = HTTPRouter()
+        routes.on(&router, WorkerPath.offer) { body, _ in
+            let reply = try await agent.offer(try WorkerMessageCoding.decodeOfferBatch(body))
+            return (WorkerMessageCoding.status(of: reply), WorkerMessageCoding.encode(reply))
+        }
+        routes.on(&router, WorkerPath.kill) { body, _ in
+            try await agent.kill(try WorkerMessageCoding.decodeKillRequest(body))
+            return (200, Array("{}".utf8))
+        }
+        let open = RouteMetadata(audience: .anyNode, needsKey: false)
+        router.on(.get, "/ping", metadata: open) { _ in .text("pong\n") }
+        router.on(.get, "/health", metadata: open) { _ in
+            .json([
+                "status": "ok", "worker": .string(description.name), "version": .string(description.version),
+                "held": .integer(Int64(await agent.held.count)),
+            ])
+        }
+        let complete = router
+        return { request in
+            guard case .found(let route, let request) = complete.match(request) else {
+                return ErrorBody.response(status: 404, message: "nothing is at this path of a worker")
+            }
+            return await route.handler(request)
+        }
+    }
+
+    private func workerConfiguration(_ description: WorkerDescription) -> WorkerConfiguration {
+        var worker = WorkerConfiguration(
+            description: description,
+            users: UserPolicy.ofThisProcess(
+                allowed: configuration.allowedUsers, defaultUser: configuration.defaultUser))
+        worker.killGrace = configuration.killGrace
+        return worker
+    }
+
+    private func describe() throws -> WorkerDescription {
+        var attributes = configuration.attributes
+        if attributes["hostname"] == nil { attributes["hostname"] = HostFacts.hostName }
+        let disk = configuration.disk ?? Double(HostFacts.freeDiskMegabytes(configuration.workDirectory) ?? 0)
+        return WorkerDescription(
+            name: configuration.name, url: configuration.advertisedURL, boot: Hex.encode(try RandomBytes.make(8)),
+            capacity: Resources(
+                cpus: configuration.cpus ?? Double(HostFacts.processorCount),
+                memory: configuration.memory ?? Double(HostFacts.memoryMegabytes), disk: disk),
+            attributes: attributes, version: Carillon.version)
+    }
+
+    private static func makeDirectory(_ path: String) throws {
+        if mkdir(path, 0o700) == 0 || errno == EEXIST { return }
+        throw DomainError(.unavailable, "cannot make the work directory '\(path)': \(String(cString: strerror(errno)))")
+    }
+}
