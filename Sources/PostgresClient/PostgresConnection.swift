@@ -21,16 +21,16 @@ public actor PostgresConnection {
     /// What the channels that were listened to have received; ends with the connection. Read by one task only.
     public nonisolated let notifications: AsyncStream<PostgresNotification>
 
-    private nonisolated let notified: AsyncStream<PostgresNotification>.Continuation
-    private var wire: Wire?
-    private var watch: Watch?
-    private var pending = RequestQueue<Request>()
-    private var inFlight = RequestQueue<Request>()
-    private var statements = StatementCache()
+    nonisolated let notified: AsyncStream<PostgresNotification>.Continuation
+    var wire: Wire?
+    var watch: Watch?
+    var pending = RequestQueue<Request>()
+    var inFlight = RequestQueue<Request>()
+    var statements = StatementCache()
     private var nextNumber: UInt64 = 0
-    private var pumpIsScheduled = false
+    var pumpIsScheduled = false
     /// ROLLBACKs on their way: while there are any, what the server refuses for a broken transaction is sent again.
-    private var rollbacks = 0
+    var rollbacks = 0
     private var end: PostgresError?
     private var closedWaiters: [UInt64: CheckedContinuation<Void, Never>] = [:]
 
@@ -140,6 +140,13 @@ public actor PostgresConnection {
         }
     }
 
+    private func open() throws {
+        guard let wire else { return }
+        watch = try loop.watch(wire.socket, .read) { [weak self] readiness in
+            self?.assumeIsolated { $0.handle(readiness) }
+        }
+    }
+
     private func submit(_ work: Request.Work, _ deadline: Duration) async throws -> [PostgresResult] {
         if let end { throw end.beforeSending }
         guard pending.count < Self.queueLimit else {
@@ -155,204 +162,6 @@ public actor PostgresConnection {
             pending.append(request)
             schedulePump()
         }
-    }
-
-    // MARK: Sending
-
-    private func open() throws {
-        guard let wire else { return }
-        watch = try loop.watch(wire.socket, .read) { [weak self] readiness in
-            self?.assumeIsolated { $0.handle(readiness) }
-        }
-    }
-
-    private func schedulePump() {
-        guard !pumpIsScheduled, wire != nil else { return }
-        pumpIsScheduled = true
-        loop.atEndOfTurn { [weak self] in self?.assumeIsolated { $0.pump() } }
-    }
-
-    private func pump() {
-        pumpIsScheduled = false
-        while let wire, let request = pending.first, maySend(request) {
-            _ = pending.popFirst()
-            guard send(request, wire) else {
-                // Parts of it may be out.
-                if !inFlight.contains(where: { $0 === request }) { inFlight.append(request) }
-                lose(lossReason())
-                return
-            }
-        }
-        flush()
-    }
-
-    private func maySend(_ request: Request) -> Bool {
-        if request.isScript { return inFlight.isEmpty }
-        if let first = inFlight.first, first.isScript { return false }
-        return inFlight.count < Self.pipelineLimit || request.isRollback
-    }
-
-    private func send(_ request: Request, _ wire: Wire) -> Bool {
-        switch request.work {
-        case .script(let sql):
-            inFlight.append(request)
-            return wire.leavePipeline() && wire.sendScript(sql)
-        case .housekeeping(let sql):
-            inFlight.append(request)
-            return wire.sendPlain(sql) && wire.sendSync()
-        case .prepare(let statement):
-            inFlight.append(request)
-            return wire.sendPrepare(statement.name, statement.sql) && wire.sendSync()
-        case .statements(let statements, let parameters, _):
-            for statement in statements {
-                guard let prepared = prepare(statement.sql, wire) else { return false }
-                request.prepared.append(prepared)
-            }
-            inFlight.append(request)
-            for (prepared, parameters) in zip(request.prepared, parameters) {
-                guard wire.sendExecute(prepared.name, parameters) else { return false }
-            }
-            return wire.sendSync()
-        }
-    }
-
-    /// The parsed form of a statement; sends it to be parsed first if the session does not know it. nil: lost.
-    private func prepare(_ sql: String, _ wire: Wire) -> PreparedStatement? {
-        if let known = statements.find(sql) { return known }
-        let (added, evicted) = statements.add(sql)
-        var requests = [Request(number: 0, work: .prepare(added))]
-        if let evicted { requests.append(Request(number: 0, work: .housekeeping("DEALLOCATE \(evicted.name)"))) }
-        for request in requests {
-            guard send(request, wire) else { return nil }
-        }
-        return added
-    }
-
-    private func flush() {
-        guard let wire else { return }
-        guard let isOut = wire.flush() else { return lose(lossReason()) }
-        watch?.update(isOut ? .read : [.read, .write])
-        // While it could not write, libpq may have read: the socket does not tell of that any more.
-        if !inFlight.isEmpty { drain() }
-    }
-
-    // MARK: Receiving
-
-    private func handle(_ readiness: Readiness) {
-        guard let wire else { return }
-        if readiness.contains(.read) {
-            let isAlive = wire.consume()
-            drain()
-            guard isAlive else { return lose(lossReason()) }
-        }
-        if readiness.contains(.write) { flush() }
-    }
-
-    private func drain() {
-        guard let wire else { return }
-        var gaps = 0
-        // A nil stands between the results of two statements; two nils in a row: there is nothing.
-        while self.wire != nil, gaps < 2, !wire.isBusy {
-            guard let result = wire.nextResult() else {
-                gaps += 1
-                if let first = inFlight.first, first.isScript { endScript(wire) }
-                continue
-            }
-            gaps = 0
-            accept(ResultCells(taking: result))
-        }
-        while let notification = wire.nextNotification() { notified.yield(notification) }
-    }
-
-    private func accept(_ cells: ResultCells) {
-        guard let request = inFlight.first else { return }
-        switch cells.kind {
-        case .rows: request.accept(cells)
-        case .skipped: request.skip()
-        case .sync: finishFirst()
-        case .failure:
-            let said = ServerError(cells.pointer)
-            if said.endsSession || said.error.code == .connection {
-                lose(said.endsSession ? said.error : lossReason())
-            } else {
-                request.fail(said.error)
-            }
-        case .unsupported:
-            lose(PostgresError(.invalidRequest, "COPY is not supported; the connection was closed"))
-        }
-    }
-
-    private func endScript(_ wire: Wire) {
-        guard let request = inFlight.popFirst() else { return }
-        if let timer = request.timer { loop.cancel(timer) }
-        let isClean = wire.isIdle
-        guard wire.enterPipeline() else { return lose(lossReason()) }
-        if !isClean { rollBack() }
-        request.answer()
-        schedulePump()
-    }
-
-    private func finishFirst() {
-        guard let request = inFlight.popFirst() else { return }
-        if case .prepare(let statement) = request.work { settle(statement, request.failure) }
-        if request.isRollback { rollbacks -= 1 }
-        if request.leavesBrokenTransaction { rollBack() }
-        if mustRepeat(request) {
-            pending.append(request)
-        } else {
-            if let timer = request.timer { loop.cancel(timer) }
-            request.answer()
-        }
-        if !pending.isEmpty { schedulePump() }
-    }
-
-    /// Ahead of all that waits: until the server has it, it refuses everything else.
-    private func rollBack() {
-        rollbacks += 1
-        pending.prepend(Request(number: 0, work: .housekeeping("ROLLBACK")))
-        schedulePump()
-    }
-
-    private func settle(_ statement: PreparedStatement, _ failure: PostgresError?) {
-        guard let failure else {
-            statement.state = .ready
-            return
-        }
-        statement.state = isRefusedForOthers(failure) ? .skipped : .failed(failure)
-        statements.forget(statement)
-    }
-
-    /// Whether the server refused something only because a transaction before it is broken.
-    private func isRefusedForOthers(_ failure: PostgresError) -> Bool {
-        failure.code == .server(sqlState: "25P02") && rollbacks > 0
-    }
-
-    /// Decides what becomes of a request that failed through no fault of its own, and gives a failure its true reason.
-    private func mustRepeat(_ request: Request) -> Bool {
-        guard case .statements = request.work, let failure = request.failure, let position = request.failedPosition
-        else { return false }
-        if isRefusedForOthers(failure), position == 0 {
-            request.prepareToRepeat(countingIt: false)
-            return true
-        }
-        guard position < request.prepared.count else { return false }
-        let statement = request.prepared[position]
-        switch failure.sqlState {
-        case "26000":
-            // The server does not know the statement: it refused it, or skipped it.
-            if case .failed(let reason) = statement.state {
-                request.replaceFailure(reason)
-                return false
-            }
-        case "0A000" where failure.message.contains("cached plan"):
-            // A table has changed its shape since the statement was parsed.
-            break
-        default: return false
-        }
-        statements.forget(statement)
-        guard request.repeats < Request.repeatLimit else { return false }
-        request.prepareToRepeat(countingIt: true)
-        return true
     }
 
     // MARK: Ending
@@ -373,14 +182,14 @@ public actor PostgresConnection {
         lose(PostgresError(.deadline, "the database did not answer within \(deadline); the connection was closed"))
     }
 
-    private func lossReason() -> PostgresError {
+    func lossReason() -> PostgresError {
         guard let wire else { return PostgresError(.connection, "the connection to the database was lost") }
         if let farewell = wire.farewell { return farewell }
         let reason = wire.errorMessage.prefix { $0 != ";" }
         return PostgresError(.connection, "the connection to the database was lost: \(reason)")
     }
 
-    private func lose(_ reason: PostgresError) {
+    func lose(_ reason: PostgresError) {
         guard wire != nil else { return }
         end = reason
         watch?.cancel()

@@ -21,7 +21,12 @@ public actor PostgresPool {
     private var lastFailure: PostgresError?
     private var isClosed = false
     private var nextWaiter: UInt64 = 0
-    private var waiters: [UInt64: CheckedContinuation<Void, Never>] = [:]
+    private var waiters: [UInt64: Waiter] = [:]
+
+    private struct Waiter {
+        let continuation: CheckedContinuation<Void, Never>
+        let timer: TimerToken
+    }
 
     /// Connects with the first request, or with `start()`. Whoever makes a pool closes it.
     public init(_ configuration: PostgresConfiguration, size: Int, loop: EventLoop, log: Log = Log("database")) {
@@ -41,13 +46,13 @@ public actor PostgresPool {
     }
 
     /// Executes one statement, in a transaction of its own.
-    /// - Throws: `PostgresError`.
+    /// - Throws: `PostgresError`; `CancellationError` if the task is cancelled while no connection is up.
     public func query(_ statement: Statement, deadline: Duration) async throws -> PostgresResult {
         try await perform(deadline) { try await $0.query(statement, deadline: $1) }
     }
 
     /// Executes the statements as one transaction; see `PostgresConnection.transaction`.
-    /// - Throws: `PostgresError`.
+    /// - Throws: as `query`.
     public func transaction(_ statements: [Statement], deadline: Duration) async throws -> [PostgresResult] {
         try await perform(deadline) { try await $0.transaction(statements, deadline: $1) }
     }
@@ -100,6 +105,8 @@ public actor PostgresPool {
                 throw PostgresError(.queueFull, "\(Self.waiterLimit) requests wait for a connection to the database")
             }
             await wait(atMost: left)
+            // Nothing has been sent: the only place where a request can be taken back.
+            try Task.checkCancellation()
         }
     }
 
@@ -113,21 +120,29 @@ public actor PostgresPool {
         return best?.connection
     }
 
+    /// Until there is a connection or news of one, the limit has passed, or the task is cancelled.
     private func wait(atMost limit: Duration) async {
         nextWaiter += 1
         let number = nextWaiter
-        await withCheckedContinuation { continuation in
-            waiters[number] = continuation
-            loop.after(limit) { [weak self] in
-                self?.assumeIsolated { $0.waiters.removeValue(forKey: number)?.resume() }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                guard !Task.isCancelled else { return continuation.resume() }
+                let timer = loop.after(limit) { [weak self] in self?.assumeIsolated { $0.wake(number) } }
+                waiters[number] = Waiter(continuation: continuation, timer: timer)
             }
+        } onCancel: {
+            loop.execute { self.assumeIsolated { $0.wake(number) } }
         }
     }
 
+    private func wake(_ number: UInt64) {
+        guard let waiter = waiters.removeValue(forKey: number) else { return }
+        loop.cancel(waiter.timer)
+        waiter.continuation.resume()
+    }
+
     private func wakeWaiters() {
-        let woken = waiters.sorted { $0.key < $1.key }
-        waiters = [:]
-        for (_, waiter) in woken { waiter.resume() }
+        for number in waiters.keys.sorted() { wake(number) }
     }
 
     private func forget(_ connection: PostgresConnection) {

@@ -102,6 +102,37 @@ struct ConnectingTests {
         #expect(rows == [[String(working)]])
     }
 
+    @Test("over TLS nothing stays behind in the library's buffer, whatever the size of the results")
+    func tls() async throws {
+        let server = try TestPostgres.start(tls: true)
+        let url = try #require(server.tcpURL()) + "?sslmode=require"
+        try await onLoop { loop in
+            let connection = try await PostgresConnection.connect(PostgresConfiguration(url: url), loop: loop)
+            let isEncrypted = try await connection.query(
+                Statement("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"), deadline: .seconds(10))
+            #expect(isEncrypted.rows[0].bool(0) == true)
+            // Around the sizes of a TLS record and of libpq's buffer.
+            let sizes: [Int64] = [
+                1, 8_191, 8_192, 16_000, 16_383, 16_384, 16_385, 24_000, 32_768, 40_000, 65_536, 300_000,
+            ]
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for size in sizes + sizes {
+                    group.addTask {
+                        let result = try await connection.query(
+                            Statement(
+                                "SELECT repeat('x', $1::int), $2::text", .int(size),
+                                .text(String(repeating: "y", count: Int(size)))),
+                            deadline: .seconds(20))
+                        #expect(result.rows[0].string(0)?.utf8.count == Int(size))
+                        #expect(result.rows[0].string(1)?.utf8.count == Int(size))
+                    }
+                }
+                try await group.waitForAll()
+            }
+            await connection.close()
+        }
+    }
+
     @Test("an unsafe name of a setting is refused")
     func settingName() async throws {
         let url = server.url()

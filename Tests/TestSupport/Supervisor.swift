@@ -84,6 +84,11 @@ final class Supervisor: Sendable {
             for setting in "$@"; do echo "$setting"; done
         } >>"$dir/data/postgresql.conf"
         sed -i '1i host all secured 127.0.0.1/32 scram-sha-256' "$dir/data/pg_hba.conf"
+        # Only used where the settings turn TLS on.
+        case "$*" in *"ssl = on"*)
+            run openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=localhost -days 2 \\
+                -keyout "$dir/data/server.key" -out "$dir/data/server.crt" || echo "openssl failed" >>"$dir/output" ;;
+        esac
         # A child of this shell, which reaps it: a zombie's number in postmaster.pid would keep it from starting again.
         start() {
             $as "$bin/postgres" -D "$dir/data" </dev/null >>"$dir/output" 2>&1 &

@@ -41,8 +41,14 @@ public final class TestPostgres: Sendable {
     }
 
     /// A server of the caller's own, for tests that stop it. It ends with the last reference.
-    /// - Parameter settings: lines for postgresql.conf.
-    public static func start(settings: [String] = []) throws -> TestPostgres {
+    /// - Parameters:
+    ///   - settings: lines for postgresql.conf.
+    ///   - tls: whether it takes TLS on its port, with a certificate that it has signed itself.
+    public static func start(settings: [String] = [], tls: Bool = false) throws -> TestPostgres {
+        let tlsSettings = [
+            "ssl = on", "ssl_cert_file = 'server.crt'", "ssl_key_file = 'server.key'",
+        ]
+        let settings = settings + (tls ? tlsSettings : [])
         var failure: (any Error)?
         // Somebody may take the port between the choice and the start.
         for _ in 0..<3 {
