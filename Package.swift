@@ -85,6 +85,6 @@ let package = Package(
         tests("ChronosAPITests", ["ChronosAPI", "Operations", "HTTP", "JSON", "Domain", "Timetable"]),
         tests("CommandLineToolTests", ["CommandLineTool"]),
         tests("TidyTests", []),
-        tests("EndToEndTests", ["TestSupport", "JSON", "Timetable"]),
+        tests("EndToEndTests", ["carillon", "TestSupport", "JSON", "Timetable"]),
     ]
 )
