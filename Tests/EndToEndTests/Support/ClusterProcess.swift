@@ -1,0 +1,133 @@
+import Foundation
+
+/// A node or worker as a process that the test can kill, freeze and start again.
+final class ClusterProcess {
+    let name: String
+    let url: String
+    private let words: [String]
+    private let logPath: String
+    private var guardian: Guardian?
+
+    /// Starts it.
+    init(_ name: String, url: String, folder: String, words: [String]) throws {
+        self.name = name
+        self.url = url
+        self.words = words
+        logPath = "\(folder)/\(name).log"
+        guardian = try Guardian(Executable.path, words, log: logPath)
+    }
+
+    var pid: pid_t? { guardian?.pid }
+
+    /// Whether the process is there and not dead yet (a frozen one is).
+    var isRunning: Bool { guardian?.isAlive ?? false }
+
+    /// Everything that it has written, over all of its starts.
+    var log: String { (try? String(contentsOfFile: logPath, encoding: .utf8)) ?? "" }
+
+    func send(_ signal: Int32) throws {
+        guard let guardian, guardian.isAlive else { throw Cluster.Failure(description: "\(name) is not running") }
+        Foundation.kill(guardian.pid, signal)
+    }
+
+    /// Kills it as a crash would, and waits until it is gone.
+    func kill() throws {
+        try send(SIGKILL)
+        try waitForEnd(within: 10)
+    }
+
+    /// Freezes it: connections stay open and nothing answers.
+    func freeze() throws { try send(SIGSTOP) }
+
+    func thaw() throws { try send(SIGCONT) }
+
+    /// Asks it to end and waits until it has.
+    func stop(within seconds: Double = 20) throws {
+        try send(SIGTERM)
+        try waitForEnd(within: seconds)
+    }
+
+    func waitForEnd(within seconds: Double) throws {
+        let end = Date().addingTimeInterval(seconds)
+        while isRunning {
+            guard Date() < end else { throw Cluster.Failure(description: "\(name) has not ended within \(seconds) s") }
+            usleep(Cluster.pollMicroseconds / 4)
+        }
+    }
+
+    /// Starts it again with the same command line.
+    func startAgain(arguments: [String] = []) throws {
+        guard !isRunning else { throw Cluster.Failure(description: "\(name) runs already") }
+        guardian?.end()
+        guardian = try Guardian(Executable.path, words + arguments, log: logPath)
+    }
+
+    /// Ends it for good, whatever its state.
+    func end() {
+        guardian?.end()
+        guardian = nil
+    }
+}
+
+/// A child process and the shell beside it, which kills the child when the pipe to this process closes. As the child's
+/// parent the shell also keeps its number from being given to another process until then.
+private final class Guardian {
+    let pid: pid_t
+    private let shell: Process
+    private let pipe: FileHandle
+
+    private static let script = """
+        trap '' INT TERM HUP
+        log=$1; shift
+        "$@" </dev/null >>"$log" 2>&1 3<&- &
+        child=$!
+        echo $child
+        read -r order
+        kill -9 $child 2>/dev/null
+        wait
+        """
+
+    init(_ executable: String, _ words: [String], log: String) throws {
+        shell = Process()
+        shell.executableURL = URL(fileURLWithPath: "/bin/sh")
+        // The shell ignores signals, and what is ignored stays so in a child: env makes them count again.
+        shell.arguments =
+            ["-c", Self.script, "guardian", log, "env", "--default-signal=INT,TERM,HUP", executable] + words
+        shell.environment = Executable.environment([:])
+        let orders = Pipe()
+        let answers = Pipe()
+        // Another child that held the pipe open would keep this one alive.
+        for handle in [orders.fileHandleForWriting, answers.fileHandleForReading] {
+            _ = fcntl(handle.fileDescriptor, F_SETFD, FD_CLOEXEC)
+        }
+        shell.standardInput = orders
+        shell.standardOutput = answers
+        shell.standardError = FileHandle.nullDevice
+        try shell.run()
+        pipe = orders.fileHandleForWriting
+        var line = Data()
+        while let byte = try answers.fileHandleForReading.read(upToCount: 1), let first = byte.first, first != 10 {
+            line.append(first)
+        }
+        guard let pid = pid_t(String(decoding: line, as: UTF8.self)) else {
+            throw Cluster.Failure(description: "the guardian shell did not start '\(executable)'")
+        }
+        self.pid = pid
+    }
+
+    /// A killed child stays as a zombie until the shell ends: it counts as dead.
+    var isAlive: Bool {
+        guard let text = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8),
+            let state = text[(text.lastIndex(of: ")") ?? text.startIndex)...].dropFirst(2).first
+        else { return false }
+        return state != "Z" && state != "X"
+    }
+
+    func end() {
+        // Fails only if it was closed before.
+        try? pipe.close()
+        shell.waitUntilExit()
+    }
+
+    deinit { end() }
+}
