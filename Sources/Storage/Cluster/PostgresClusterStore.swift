@@ -4,12 +4,12 @@ public import Timetable
 
 /// The leader/worker protocol's part of the database.
 ///
-/// Whatever needs a term is one transaction that begins with the fence: it waits for an election that is being decided,
-/// makes one wait for it in turn, and fails with `.stale` once the epoch has moved on. A claim needs none: the row
-/// decides.
+/// Whatever needs a term is one transaction that begins with the fence: it waits for an election that is being
+/// decided, makes one wait for it in turn, and fails with `.stale` once the epoch has moved on. A claim needs none:
+/// the row decides.
 ///
-/// If the process dies before COMMIT has been sent, nothing of the transaction exists; if after, all of it, and the next
-/// leader finds it. Cancellation does not recall what has been sent.
+/// If the process dies before COMMIT has been sent, nothing of the transaction exists; if after, all of it, and the
+/// next leader finds it. Cancellation does not recall what has been sent.
 public final class PostgresClusterStore: ClusterStore {
     /// How long the database may take for each kind of request.
     public struct Deadlines: Sendable {

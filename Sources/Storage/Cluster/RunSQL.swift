@@ -160,8 +160,8 @@ enum RunSQL {
         """
 
     static let recordAttempts = """
-        INSERT INTO carillon.attempts (run_id, number, worker, started_at, finished_at, state, exit_code, signal, reason,
-                                       output_tail)
+        INSERT INTO carillon.attempts (run_id, number, worker, started_at, finished_at, state, exit_code, signal,
+                                       reason, output_tail)
         SELECT * FROM unnest($1::text[], $2::int8[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::text[],
                              $7::int8[], $8::int8[], $9::text[], $10::text[])
         """

@@ -8,8 +8,8 @@ import Timetable
 enum JobRow {
     /// Of the table under the alias `j`.
     static let columns = """
-        j.id, j.version, j.definition::text, j.enabled, j.disabled_reason, j.decided_through, j.next_index, j.next_due, \
-        j.successes, j.errors, j.errors_since_success, j.last_success, j.last_error, j.created, j.modified
+        j.id, j.version, j.definition::text, j.enabled, j.disabled_reason, j.decided_through, j.next_index, \
+        j.next_due, j.successes, j.errors, j.errors_since_success, j.last_success, j.last_error, j.created, j.modified
         """
 
     static func read(_ row: inout RowReader) throws -> Job {
@@ -38,7 +38,8 @@ enum RunRow {
     /// Of `runs` or `run_history` under the alias `r`.
     static let columns = """
         r.id, r.job_id, r.job_version, r.job_name, r.cause, r.lane, r.due, r.arguments, r.high_priority, r.is_last, \
-        r.state, r.attempt, r.not_before, r.start_deadline, r.worker, r.offered_at, r.started_at, r.finished_at, r.reason
+        r.state, r.attempt, r.not_before, r.start_deadline, r.worker, r.offered_at, r.started_at, r.finished_at, \
+        r.reason
         """
 
     static func read(_ row: inout RowReader) throws -> Run {

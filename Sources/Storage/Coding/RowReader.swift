@@ -8,6 +8,9 @@ struct RowReader {
     private let row: PostgresRow
     private var column = 0
 
+    /// Wider than whatever may be written, so that no row can be stored that cannot be read.
+    private static let storedJSON = JSONLimits(bytes: 256 * 1024 * 1024, values: 10_000_000)
+
     init(_ row: PostgresRow) {
         self.row = row
     }
@@ -39,7 +42,7 @@ struct RowReader {
     mutating func json() throws -> JSONValue {
         let text = try text()
         do {
-            return try JSONValue(parsing: Array(text.utf8))
+            return try JSONValue(parsing: Array(text.utf8), limits: Self.storedJSON)
         } catch {
             throw StoreError(.data, "the database holds JSON that cannot be read: \(error.message)")
         }

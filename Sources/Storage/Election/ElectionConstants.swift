@@ -1,34 +1,11 @@
+public import Domain
 public import PostgresClient
 
-/// The times of the election, and the session settings that follow from them (leadership.md §1).
+/// The session settings that follow from the times of the election (leadership.md §1).
 ///
 /// `idleSession` is the one setting that frees the lock of a holder that is dead, cut off or stopped alike, as long as
-/// heartbeats come on that same session. A leader trusts itself for less than that (`trust`), so that it has given up
-/// before the server gives its lock away. The TCP settings are a second line for moments when the session is not idle.
-public struct ElectionConstants: Hashable, Sendable {
-    public var idleSession: Duration = .seconds(5)
-    /// At most a fifth of `idleSession`.
-    public var heartbeat: Duration = .seconds(1)
-    public var trust: Duration = .milliseconds(3_500)
-    public var poll: Duration = .milliseconds(250)
-    public var statement: Duration = .seconds(2)
-    public var idleInTransaction: Duration = .seconds(3)
-    public var lock: Duration = .seconds(2)
-    public var connect: Duration = .seconds(2)
-
-    public init() {}
-
-    /// What must hold for the election to be safe; nil if it does, else a sentence for the operator.
-    public var defect: String? {
-        if trust + .seconds(1) > idleSession { return "trust must be at least a second shorter than idleSession" }
-        if heartbeat * 5 > idleSession { return "heartbeat must be at most a fifth of idleSession" }
-        if heartbeat * 2 > trust { return "trust must outlast two heartbeats" }
-        if poll <= .zero || statement <= .zero || lock <= .zero || idleInTransaction <= .zero {
-            return "each time of the election must be longer than nothing"
-        }
-        return nil
-    }
-
+/// heartbeats come on that same session. The TCP settings are a second line for moments when it is not idle.
+extension ElectionConstants {
     /// How long the client waits for an answer: what the server allows itself, and some time on the way.
     var answer: Duration { statement + .milliseconds(500) }
 
@@ -42,8 +19,8 @@ public struct ElectionConstants: Hashable, Sendable {
         ]
     }
 
-    /// The pool for the leader's transactions: not idle-limited, but a transaction of a stopped leader must not keep its
-    /// successor waiting at the fence.
+    /// The pool for the leader's transactions: not idle-limited, but a transaction of a stopped leader must not keep
+    /// its successor waiting at the fence.
     /// - Parameter base: where the database is.
     public func workConfiguration(_ base: PostgresConfiguration, node: String, boot: String) -> PostgresConfiguration {
         var configuration = base
@@ -51,7 +28,9 @@ public struct ElectionConstants: Hashable, Sendable {
         configuration.connectTimeout = connect
         configuration.readWriteOnly = true
         configuration.serverSettings += [
-            ("idle_in_transaction_session_timeout", String(Self.milliseconds(idleInTransaction)))
+            ("idle_in_transaction_session_timeout", String(Self.milliseconds(idleInTransaction))),
+            // Statements here are short; compiling one would take longer than executing it.
+            ("jit", "off"),
         ]
         configuration.serverSettings += tcpServerSettings
         configuration.clientSettings += tcpClientSettings
@@ -70,8 +49,9 @@ public struct ElectionConstants: Hashable, Sendable {
         return configuration
     }
 
-    /// `carillon:<node>:<boot>`, by which a successor finds the sessions of a leader that is in its way. The server keeps
-    /// 63 bytes of it and replaces what is not printable ASCII, so the same is done here, at the cost of the node's name.
+    /// `carillon:<node>:<boot>`, by which a successor finds the sessions of a leader that is in its way. The server
+    /// keeps 63 bytes of it and replaces what is not printable ASCII, so the same is done here, at the cost of the
+    /// node's name.
     public static func sessionName(node: String, boot: String) -> String {
         let room = max(0, 63 - "carillon::".utf8.count - min(boot.utf8.count, 40))
         return "carillon:" + plain(node).prefix(room) + ":" + plain(boot).prefix(40)

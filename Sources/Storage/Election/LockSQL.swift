@@ -59,7 +59,7 @@ enum LockSQL {
           FROM carillon.leadership l
           JOIN pg_catalog.pg_stat_activity a
             ON a.application_name = l.session_name AND a.datname = current_database() AND a.usename = current_user
-         WHERE l.id = 1 AND a.pid <> pg_backend_pid()
+         WHERE l.id = 1 AND l.session_name <> '' AND a.pid <> pg_backend_pid()
         """
 
     /// Settings in milliseconds, as the session really has them.

@@ -63,7 +63,7 @@ public actor PostgresLeaderLock: LeaderLock {
             let pid = try row.integer()
             let leader = try LeaderRow.read(&row)
             guard pid == Int64(session.backendPID), won == isOwn else {
-                throw Self.pooled("the lock was given to server process \(pid), not to \(session.backendPID)")
+                throw SessionFacts.pooled("the lock was given to server process \(pid), not to \(session.backendPID)")
             }
             return LockAttempt(won: won, isHeld: isHeld, leader: leader)
         }
@@ -133,7 +133,7 @@ public actor PostgresLeaderLock: LeaderLock {
                     .text(ElectionConstants.sessionName(node: node.name, boot: node.boot))),
                 deadline: constants.answer)
             let term = try result.first { Term(timeline: try $0.integer(), epoch: try $0.integer()) }
-            guard let term else { throw Self.pooled("the lock is not held by the session that won it") }
+            guard let term else { throw SessionFacts.pooled("the lock is not held by the session that won it") }
             return term
         } catch {
             // 55P03: lock_timeout. 57014: statement_timeout, which may come first when both are equal.
@@ -154,37 +154,17 @@ public actor PostgresLeaderLock: LeaderLock {
     // MARK: Verification
 
     private func verify(_ session: PostgresConnection) async throws(StoreError) {
-        let names = constants.verifiedSettings.map(\.name)
-        let facts = try await ask(session, Statement(LockSQL.facts, .textArray(names))).first { row in
-            (
-                pid: try row.integer(), version: try row.integer(), isInRecovery: try row.bool(),
-                settings: try row.text()
-            )
+        let settings = constants.verifiedSettings.sorted { $0.name < $1.name }
+        let facts = try await ask(session, Statement(LockSQL.facts, .textArray(settings.map(\.name)))).first { row in
+            SessionFacts(
+                firstPID: try row.integer(), secondPID: 0, connectedPID: Int64(session.backendPID),
+                version: try row.integer(), isInRecovery: try row.bool(), settings: try row.text())
         }
         // A second statement: behind a pooler it may reach another server process.
         let second = try await ask(session, Statement("SELECT pg_backend_pid()::int8")).first { try $0.integer() }
-        guard let facts, let second else { throw StoreError(.connection, "the server did not answer as asked") }
-        guard facts.version >= Schema.oldestServer else {
-            throw StoreError(.data, "PostgreSQL 14 or later is needed, this is \(facts.version / 10_000)")
-        }
-        guard !facts.isInRecovery else {
-            throw StoreError(
-                .connection, "the server is a standby: name the primary, or all hosts, in the database URL")
-        }
-        let wanted = constants.verifiedSettings.map { "\($0.name)=\($0.milliseconds)" }.sorted().joined(separator: ",")
-        guard facts.settings == wanted else {
-            throw Self.pooled("the session has \(facts.settings) instead of \(wanted)")
-        }
-        guard facts.pid == second, facts.pid == Int64(session.backendPID) else {
-            throw Self.pooled("two statements were executed by server processes \(facts.pid) and \(second)")
-        }
-    }
-
-    private static func pooled(_ finding: String) -> StoreError {
-        StoreError(
-            .connection,
-            "\(finding): probably a connection pooler stands between; the election needs a direct connection to PostgreSQL"
-        )
+        guard var facts, let second else { throw StoreError(.connection, "the server did not answer as asked") }
+        facts.secondPID = second
+        try facts.verify(expecting: settings.map { "\($0.name)=\($0.milliseconds)" }.joined(separator: ","))
     }
 
     // MARK: Session

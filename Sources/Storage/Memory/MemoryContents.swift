@@ -3,8 +3,8 @@ import Timetable
 
 /// All that the in-memory store holds: small tables, and logs that only grow.
 ///
-/// They are apart because a commit that fails must leave no trace: the tables are copied before each commit, the logs are
-/// cut back to their former length.
+/// They are apart because a commit that fails must leave no trace: the tables are copied before each commit, the logs
+/// are cut back to their former length.
 public struct MemoryContents: Sendable {
     public internal(set) var term: Term
     public internal(set) var tables = MemoryTables()

@@ -13,8 +13,8 @@ public struct Schema: Sendable {
 
     static let steps: [String] = [step1]
 
-    /// Two-part keys of advisory locks. They share their space with nothing but other users of two-part keys in the same
-    /// database; the first part spells "cari".
+    /// Two-part keys of advisory locks. They share their space with nothing but other users of two-part keys in the
+    /// same database; the first part spells "cari".
     static let lockSpace: Int64 = 0x6361_7269
     /// "llon".
     static let leaderLock: Int64 = 0x6c6c_6f6e
@@ -30,7 +30,8 @@ public struct Schema: Sendable {
     }
 
     /// Applies the steps that are missing. Nodes that start at once wait for each other.
-    /// - Throws: `StoreError.data` when the schema is newer than this program or the server too old, `.connection` else.
+    /// - Throws: `StoreError.data` when the schema is newer than this program or the server too old, `.connection`
+    ///   else.
     public func migrate(deadline: Duration = .seconds(60)) async throws(StoreError) {
         var statements = [
             Statement(

@@ -1,8 +1,8 @@
 extension Schema {
     /// The first release. Comments of tables say what a reader of the database needs; reasons stand here.
     ///
-    /// - `runs` has no jsonb and nothing long: its rows are updated three or four times in seconds, in place (HOT, hence
-    ///   the fill factor), and vacuumed eagerly because each run leaves a dead row behind.
+    /// - `runs` has no jsonb and nothing long: its rows are updated three or four times in seconds, in place (HOT,
+    ///   hence the fill factor), and vacuumed eagerly because each run leaves a dead row behind.
     /// - `run_history` cannot hold a unique constraint over job, cause and lane: its partitions are by time. An
     ///   occurrence of a schedule is protected against a second launch by `jobs.decided_through` instead, which only
     ///   grows, in the same transaction that launches; runs of other causes carry a key of their own.
@@ -23,7 +23,7 @@ extension Schema {
           resigned bool NOT NULL,
           elected timestamptz
         );
-        COMMENT ON TABLE carillon.leadership IS 'One row: who leads. Each leader transaction shares its lock (the fence).';
+        COMMENT ON TABLE carillon.leadership IS 'One row: who leads. Each leader transaction locks it (the fence).';
         INSERT INTO carillon.leadership VALUES (1, 0, 0, '', '', '', '', 0, true, NULL);
 
         CREATE TABLE carillon.nodes (
@@ -152,6 +152,7 @@ extension Schema {
           PRIMARY KEY (id, finished_at)
         ) PARTITION BY RANGE (finished_at);
         CREATE INDEX run_history_of_job ON carillon.run_history (job_id, finished_at DESC, id DESC);
+        CREATE INDEX run_history_recent ON carillon.run_history (finished_at DESC, id DESC);
         CREATE TABLE carillon.run_history_default PARTITION OF carillon.run_history DEFAULT;
 
         CREATE TABLE carillon.attempts (

@@ -20,8 +20,8 @@ public struct LedgerStore: Sendable {
         ).decode(EraRow.read)
     }
 
-    /// Entries that touch the indices, in the order of their first ones. To go on, ask from the last entry's first index
-    /// plus one.
+    /// Entries that touch the indices, in the order of their first ones. To go on, ask from the last entry's first
+    /// index plus one.
     public func entries(
         of job: JobVersion, from firstIndex: Int64 = .min, through lastIndex: Int64 = .max, limit: Int
     ) async throws(StoreError) -> [LedgerEntry] {

@@ -3,7 +3,8 @@ import JSON
 import PostgresClient
 public import Timetable
 
-/// Writes that reached a follower, kept until the leader executes them: for seconds, once, and only for whoever sent them.
+/// Writes that reached a follower, kept until the leader executes them: for seconds, once, and only for whoever sent
+/// them.
 ///
 /// The token itself is never stored, only its hash.
 public struct ReplayStore: Sendable {
@@ -62,12 +63,13 @@ public struct ReplayStore: Sendable {
 
     /// The request, which is gone from the table with this answer. Nil for a token that is unknown, used, expired or
     /// another's; one that is another's stays.
+    /// - Parameter credentialsHash: nil: by the token alone.
     public func take(
-        tokenHash: [UInt8], credentialsHash: [UInt8], now: Instant
+        tokenHash: [UInt8], credentialsHash: [UInt8]?, now: Instant
     ) async throws(StoreError) -> Request? {
         try await access.query(
             Statement(
-                Self.takeRequest, .bytes(tokenHash), .bytes(credentialsHash),
+                Self.takeRequest, .bytes(tokenHash), credentialsHash.map { .bytes($0) },
                 .timestamp(microseconds: now.microseconds)),
             deadline: Stores.deadline
         ).first { row in
@@ -101,7 +103,8 @@ public struct ReplayStore: Sendable {
 
     private static let takeRequest = """
         DELETE FROM carillon.replays r
-         WHERE r.token_hash = $1::bytea AND r.credentials_hash = $2::bytea AND r.expires > $3::timestamptz
+         WHERE r.token_hash = $1::bytea AND ($2::bytea IS NULL OR r.credentials_hash = $2::bytea)
+           AND r.expires > $3::timestamptz
         RETURNING r.method, r.target, r.headers::text, r.body
         """
 

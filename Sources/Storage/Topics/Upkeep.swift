@@ -2,7 +2,8 @@ public import Domain
 import PostgresClient
 public import Timetable
 
-/// Makes the partitions of the next days, and drops what is older than the retention. Any node may call it, at any time.
+/// Makes the partitions of the next days, and drops what is older than the retention. Any node may call it, at any
+/// time.
 public struct Upkeep: Sendable {
     let access: Access
 
@@ -10,10 +11,11 @@ public struct Upkeep: Sendable {
     static let daysAhead: Int64 = 7
     static let deadline: Duration = .seconds(60)
 
-    /// Each table is a transaction of its own, so that a commit of the leader waits for one at most, and briefly: attaching
-    /// and dropping give up on a lock after half a second, and are tried again at the next call.
+    /// Each table is a transaction of its own, so that a commit of the leader waits for one at most, and briefly:
+    /// attaching and dropping give up on a lock after half a second, and are tried again at the next call.
     /// - Parameter retention: how long history, tries, ledger and superseded definitions are kept.
     /// - Returns: partitions that were made or dropped.
+    @discardableResult
     public func maintain(now: Instant, retention: Duration) async throws(StoreError) -> Int {
         let cutoff = now.advanced(by: .zero - retention)
         var changed: Int64 = 0
