@@ -116,7 +116,7 @@ extension ISODuration {
                     throw refusal("only seconds may have a fraction; write PT90M rather than PT1.5H")
                 }
                 values[firstSlot + slot] = number.whole
-                fraction = number.hasFraction ? number.fraction : fraction
+                fraction = number.fraction
                 slot += 1
             }
         }

@@ -133,6 +133,15 @@ struct CalendarRulesTests {
             ])
     }
 
+    @Test("of a skipped day each time of day is dropped once", arguments: ["00:00:00", "00:00:01", "23:59:59"])
+    func edgesOfSkippedDay(time: String) throws {
+        let schedule = try repeating("R6/2011-12-28T\(time)/P1D", zone: "Pacific/Apia")
+        let found = schedule.occurrences(from: 0, through: .distantFuture, limit: 10)
+        #expect(found.map(\.index) == [0, 1, 2, 4, 5])
+        #expect(schedule.count(from: 0, through: 5) == 5)
+        #expect(zip(found, found.dropFirst()).allSatisfy { $0.due < $1.due })
+    }
+
     @Test(
         "where midnight does not exist the day is not lost",
         arguments: [
