@@ -74,10 +74,11 @@ static int run_child(void *argument) {
     struct child *child = argument;
     const struct cspawn_request *request = child->request;
     // Handlers of the parent must not run here: back to the default before any signal is let in.
-    struct sigaction standard;
-    memset(&standard, 0, sizeof standard);
-    standard.sa_handler = SIG_DFL;
-    for (int number = 1; number <= highest_signal; number++) sigaction(number, &standard, NULL);
+    // The kernel's own structure, all zero: the C library's call leaves out 32 and 33, which a parent may ignore.
+    static const uint64_t standard[8] = {0};
+    for (int number = 1; number <= highest_signal; number++) {
+        syscall(SYS_rt_sigaction, number, standard, NULL, kernel_signal_set_size);
+    }
 
     if (setsid() < 0) fail(child, CSPAWN_STEP_SESSION);
     if (chdir(request->directory) != 0) fail(child, CSPAWN_STEP_DIRECTORY);

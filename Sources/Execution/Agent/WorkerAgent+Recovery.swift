@@ -25,8 +25,9 @@ extension WorkerAgent {
         let survivors = image.held.filter { $0.value.phase != .finished }
             .map { Survivor(attempt: $0.key, process: $0.value.process) }.sorted { $0.attempt < $1.attempt }
         isReady = true
-        guard !survivors.isEmpty else { return }
-        log.notice("\(survivors.count) attempts were interrupted by the end of this worker's former process")
+        if !survivors.isEmpty {
+            log.notice("\(survivors.count) attempts were interrupted by the end of this worker's former process")
+        }
         startTask("recovery") { await self.resolve(survivors) }
     }
 

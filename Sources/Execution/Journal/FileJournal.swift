@@ -45,6 +45,13 @@ public final class FileJournal: AttemptJournal {
         if mustStart { timekeeper.start("journal") { await self.write() } }
     }
 
+    /// Waits for what was appended and lets the directory go. Nothing can be appended afterwards.
+    public func close() async {
+        // A failure is told to whoever appended; the file is closed in any case.
+        try? await append([], durable: true)
+        try? await pool.run { [file] in file.close() }
+    }
+
     private func write() async {
         while let batch = nextBatch() {
             let records = batch.flatMap(\.records)

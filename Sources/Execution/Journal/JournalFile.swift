@@ -21,9 +21,12 @@ final class JournalFile: @unchecked Sendable {
         self.log = log
     }
 
-    deinit {
-        if descriptor >= 0 { Glibc.close(descriptor) }
+    deinit { close() }
+
+    func close() {
+        giveUp()
         if lock >= 0 { Glibc.close(lock) }
+        lock = -1
     }
 
     func open() throws(JournalError) -> JournalImage {
@@ -64,8 +67,9 @@ final class JournalFile: @unchecked Sendable {
         compactIfLarge()
     }
 
+    /// After a failure that leaves half a record behind: better no journal than one that cannot be read.
     private func giveUp() {
-        Glibc.close(descriptor)
+        if descriptor >= 0 { Glibc.close(descriptor) }
         descriptor = -1
     }
 

@@ -47,7 +47,8 @@ public protocol ProcessLauncher: Sendable {
     /// Returns when the command has been executed.
     func launch(_ order: LaunchOrder) async throws(LaunchError) -> any RunningProcess
 
-    /// Ends what is left of tries of a former process of this worker, and gives the last output of each.
+    /// Ends what is left of tries of a former process of this worker, and gives the last output of each. Called once,
+    /// at the start, also when there are none: then there may still be something to tidy up.
     func endSurvivors(_ survivors: [Survivor], grace: Duration) async -> [AttemptID: String]
 
     /// Megabytes that are free below the work directory.

@@ -40,6 +40,8 @@ public final class SpawnLauncher: ProcessLauncher {
     private let null: Int32
     private let machineBoot = HostFacts.bootID
     private let active = Mutex<Set<AttemptID>>([])
+    /// Sandboxes of a former process, found at the start.
+    private let leftSandboxes: [String]
     /// A start blocks until the kernel has executed the program: 60 to 400 µs.
     private let spawns = BlockingPool(threads: 2, queueLimit: 65_536)
     private let files = BlockingPool(threads: 2, queueLimit: 65_536)
@@ -51,6 +53,7 @@ public final class SpawnLauncher: ProcessLauncher {
         self.loop = loop
         self.log = log
         directory = try WorkDirectory(root: settings.workDirectory)
+        leftSandboxes = directory.sandboxNames()
         // At least 3, as the child's part needs it, even where standard descriptors are closed.
         let opened = open("/dev/null", O_RDONLY | O_CLOEXEC)
         guard opened >= 0 else { throw FileFailure.launch("cannot open /dev/null") }
@@ -104,12 +107,13 @@ public final class SpawnLauncher: ProcessLauncher {
             // A cancelled start of the worker leaves the rest to the next one.
             guard (try? await loop.sleep(for: .milliseconds(50))) != nil else { break }
         }
-        let tails = try? await files.run {
+        let running = Set(active.withLock { $0 }.map(directory.sandboxName))
+        let tails = try? await files.run { [leftSandboxes] in
             var tails: [AttemptID: String] = [:]
             for survivor in survivors {
                 tails[survivor.attempt] = OutputLog.tail(path: directory.logPath(survivor.attempt))
-                _ = directory.removeSandbox(survivor.attempt)
             }
+            for name in leftSandboxes where !running.contains(name) { directory.removeSandbox(named: name) }
             return tails
         }
         return tails ?? [:]
@@ -223,32 +227,6 @@ private enum CStrings {
         return pointers.withUnsafeBufferPointer { buffer in
             // Never empty: it has its end.
             body(buffer.baseAddress.unsafelyUnwrapped)
-        }
-    }
-}
-
-/// Where a start failed, for people.
-enum SpawnFailure {
-    static func error(step: Int32, number: Int32, executable: String, user: String) -> LaunchError {
-        let words = String(cString: strerror(number))
-        switch (UInt32(bitPattern: step), number) {
-        case (CSPAWN_STEP_EXECUTE.rawValue, ENOENT):
-            return LaunchError("the command '\(executable)' does not exist (or the interpreter that it names)")
-        case (CSPAWN_STEP_EXECUTE.rawValue, EACCES):
-            return LaunchError("the command '\(executable)' may not be executed: \(words)")
-        case (CSPAWN_STEP_EXECUTE.rawValue, ENOEXEC):
-            return LaunchError("'\(executable)' is no program (a script needs a first line such as #!/bin/sh)")
-        case (CSPAWN_STEP_EXECUTE.rawValue, E2BIG):
-            return LaunchError("the arguments and the environment of '\(executable)' are too long for this machine")
-        case (CSPAWN_STEP_EXECUTE.rawValue, _):
-            return LaunchError("the command '\(executable)' could not be executed: \(words)")
-        case (CSPAWN_STEP_CLONE.rawValue, EAGAIN):
-            return LaunchError("the worker's machine has no room for another process: \(words)")
-        case (CSPAWN_STEP_GROUPS.rawValue, _), (CSPAWN_STEP_GROUP.rawValue, _), (CSPAWN_STEP_USER.rawValue, _),
-            (CSPAWN_STEP_VERIFY_USER.rawValue, _):
-            return LaunchError("the worker cannot run a command as '\(user)': \(words)")
-        default:
-            return LaunchError("the command could not be started (step \(step)): \(words)")
         }
     }
 }

@@ -56,13 +56,13 @@ struct WorkDirectory: Sendable {
 
     func removeSandbox(_ attempt: AttemptID) -> Bool { DirectoryTree.remove(sandbox(attempt)) }
 
-    /// Removes sandboxes of tries that are not held any more: those that a crash has left.
-    func removeSandboxes(except held: Set<AttemptID>) {
-        let kept = Set(held.map(name))
-        for entry in DirectoryListing.names(runs) where !kept.contains(entry) {
-            _ = DirectoryTree.remove("\(runs)/\(entry)")
-        }
-    }
+    /// Names of sandboxes that are there, for `removeSandbox(named:)`.
+    func sandboxNames() -> [String] { DirectoryListing.names(runs) }
+
+    func removeSandbox(named name: String) { _ = DirectoryTree.remove("\(runs)/\(name)") }
+
+    /// Name of the try's sandbox below `runs`.
+    func sandboxName(_ attempt: AttemptID) -> String { name(attempt) }
 
     /// Removes logs that are too old, and the oldest of those that are too many; never those of tries that are held.
     func pruneLogs(except held: Set<AttemptID>, count: Int, age: Duration, now: Int64) {
@@ -91,59 +91,5 @@ extension String {
             index = self.index(after: index)
         }
         return nil
-    }
-}
-
-enum DirectoryListing {
-    /// Names in a directory without `.` and `..`; none when it cannot be read.
-    static func names(_ path: String) -> [String] {
-        guard let directory = opendir(path) else { return [] }
-        defer { closedir(directory) }
-        return names(in: directory)
-    }
-
-    static func names(in directory: OpaquePointer) -> [String] {
-        var names: [String] = []
-        while let entry = readdir(directory) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name != ".", name != ".." { names.append(name) }
-        }
-        return names
-    }
-}
-
-/// Removes a directory with all that is in it, by descriptors and never through a symbolic link: what is in a sandbox
-/// was made by others, who may change it while it is removed.
-enum DirectoryTree {
-    static func remove(_ path: String) -> Bool {
-        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-        guard descriptor >= 0 else { return errno == ENOENT }
-        empty(descriptor, depth: 0)
-        return rmdir(path) == 0
-    }
-
-    /// Takes the descriptor over.
-    private static func empty(_ descriptor: Int32, depth: Int) {
-        guard depth < ExecutionLimits.sandboxDepth, let directory = fdopendir(descriptor) else {
-            close(descriptor)
-            return
-        }
-        defer { closedir(directory) }
-        for name in DirectoryListing.names(in: directory) {
-            if unlinkat(descriptor, name, 0) == 0 { continue }
-            guard errno == EISDIR || errno == EPERM else { continue }
-            let inner = openat(descriptor, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-            if inner >= 0 {
-                empty(inner, depth: depth + 1)
-            } else if errno == EACCES {
-                // The command has taken its own right to look; the owner may give it back.
-                _ = fchmodat(descriptor, name, 0o700, 0)
-                let again = openat(descriptor, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-                if again >= 0 { empty(again, depth: depth + 1) }
-            }
-            unlinkat(descriptor, name, AT_REMOVEDIR)
-        }
     }
 }
