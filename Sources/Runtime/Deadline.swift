@@ -12,7 +12,8 @@ public struct DeadlineExceeded: Error, Sendable, Equatable, CustomStringConverti
 
 /// Runs a body and cancels it when it is not done within the limit.
 ///
-/// Returns only when the body has ended: a body that ignores cancellation makes the caller wait for it.
+/// Returns only when the body has ended: a body that ignores cancellation makes the caller wait for it. In a task that
+/// is cancelled already the body is cancelled from its start.
 /// - Throws: `DeadlineExceeded` naming `what`; whatever the body throws; `CancellationError` when the caller is
 ///   cancelled and the body answers to that.
 public func withDeadline<T: Sendable>(

@@ -2,22 +2,6 @@ import CLinux
 import Glibc
 import Synchronization
 
-/// What the system refused when a loop, a thread or a signal descriptor was made.
-public struct SystemError: Error, Sendable, CustomStringConvertible {
-    public let call: String
-    /// The value of `errno`.
-    public let number: Int32
-
-    public init(call: String, number: Int32) {
-        self.call = call
-        self.number = number
-    }
-
-    public var description: String {
-        "\(call): \(String(cString: strerror(number))) (\(number))"
-    }
-}
-
 /// An epoll loop that is the executor, the timer and the clock of one thread.
 ///
 /// One turn: wait for events (not at all while jobs are left), call their handlers, fire what is due, run jobs. Each of

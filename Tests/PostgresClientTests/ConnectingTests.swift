@@ -102,7 +102,7 @@ struct ConnectingTests {
         #expect(rows == [[String(working)]])
     }
 
-    @Test("over TLS nothing stays behind in the library's buffer, whatever the size of the results")
+    @Test("over TLS requests and results of any size arrive")
     func tls() async throws {
         let server = try TestPostgres.start(tls: true)
         let url = try #require(server.tcpURL()) + "?sslmode=require"

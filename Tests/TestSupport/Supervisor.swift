@@ -64,7 +64,7 @@ final class Supervisor: Sendable {
 
     /// Arguments: directory, port, settings. Its end of input is the end of the test process.
     private static let script = """
-        trap '' INT TERM HUP
+        trap '' INT TERM HUP PIPE
         dir=$1; port=$2; shift 2
         bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1)
         [ -n "$bin" ] || { echo "PostgreSQL is not installed (looked in /usr/lib/postgresql)"; exit 1; }
@@ -94,7 +94,7 @@ final class Supervisor: Sendable {
             $as "$bin/postgres" -D "$dir/data" </dev/null >>"$dir/output" 2>&1 &
             server=$!
             tries=0
-            until "$bin/pg_isready" -q -h "$dir" -p "$port"; do
+            until "$bin/pg_isready" -q -U postgres -h "$dir" -p "$port"; do
                 kill -0 $server 2>/dev/null || return 1
                 tries=$((tries + 1)); [ $tries -lt 1200 ] || return 1
                 sleep 0.05

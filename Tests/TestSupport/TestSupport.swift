@@ -1,3 +1,9 @@
+// TestSupport: what tests need that talk to a real PostgreSQL or run on an event loop.
+//
+// `TestPostgres` is a private server: its own directory, unix socket and port. A small shell supervises it and takes
+// orders on a pipe; when the test process ends, however it ends, the pipe closes, the server is stopped and its
+// directory removed.
+
 import Foundation
 public import Runtime
 import Synchronization
