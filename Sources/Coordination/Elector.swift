@@ -17,7 +17,9 @@ public final class Elector: Service {
     private let log: Log
     private let current = Mutex(LeadershipView(role: .starting))
     private let failovers = Mutex(0)
-    private let staysOut = Mutex<MonotonicInstant?>(nil)
+    /// Before this the node does not stand for election.
+    private let staysOutUntil = Mutex<MonotonicInstant?>(nil)
+    private let asked = WakeUp()
 
     public init(
         node: NodeDescription, lock: any LeaderLock, leader: Leader, timekeeper: any Timekeeper,
@@ -36,10 +38,18 @@ public final class Elector: Service {
     /// Times that this node took office.
     public var offices: Int { failovers.withLock { $0 } }
 
+    /// Leaves office, if this node holds it, and lets others lead for a while: for a leader that can do nothing while
+    /// another node could (leadership.md §1, step 7).
+    public func stepAside(for time: Duration) {
+        staysOutUntil.withLock { $0 = timekeeper.monotonicNow.advanced(by: time) }
+        asked.signal()
+    }
+
     public func run() async throws {
         var backoff = Backoff(initial: .milliseconds(100), maximum: .seconds(2))
         while !Task.isCancelled {
             do {
+                try await waitOutside()
                 try await lock.open()
                 backoff.reset()
                 try await follow()
@@ -61,6 +71,13 @@ public final class Elector: Service {
             do { try await timekeeper.sleep(for: rest) } catch { break }
         }
         await lock.close()
+    }
+
+    private func waitOutside() async throws {
+        guard let until = staysOutUntil.withLock({ $0 }) else { return }
+        let rest = timekeeper.monotonicNow.duration(to: until)
+        if rest > .zero { try await timekeeper.sleep(for: rest) }
+        staysOutUntil.withLock { $0 = nil }
     }
 
     /// Tries for the lock until it is won.
@@ -109,6 +126,10 @@ public final class Elector: Service {
                     try Task.checkCancellation()
                     throw LossOfOffice("the database ended the lock session")
                 }
+                group.addTask {
+                    repeat { try await self.asked.wait() } while self.staysOutUntil.withLock { $0 == nil }
+                    throw LossOfOffice("it steps aside for another node")
+                }
                 defer { group.cancelAll() }
                 try await group.next()
             }
@@ -117,6 +138,7 @@ public final class Elector: Service {
                 await resign(term)
                 throw CancellationError()
             }
+            if staysOutUntil.withLock({ $0 != nil }) { await resign(term) }
             if let loss = error as? LossOfOffice { throw loss }
             throw LossOfOffice("\(error)")
         }

@@ -92,6 +92,8 @@ public struct SchedulerNode: Sendable {
         while true {
             do {
                 if configuration.migrates { try await schema.migrate() } else { try await schema.verify() }
+                // Today's partitions are there before the first row is: making one later waits for whoever writes.
+                _ = try await parts.stores.upkeep.maintain(now: parts.clock.now(), retention: configuration.retention)
                 return
             } catch {
                 guard error.code == .connection else { throw error }
@@ -156,7 +158,7 @@ struct Parts: Sendable {
         authenticator = Authenticator(keys: keys, clock: clock, anonymous: configuration.anonymous)
         follower = FollowerPolicy(
             mode: configuration.follower == .proxy ? .proxy : .redirect, ownURL: node.url, view: { elector.view },
-            authenticator: authenticator, replays: ReplayAdapter(store: stores.replays), client: client, clock: clock,
+            lookUp: LeaderReadingAdapter(store: stores.leader), authenticator: authenticator, replays: ReplayAdapter(store: stores.replays), client: client, clock: clock,
             timekeeper: loop, log: log)
         let verifier = try MessageVerifier(
             ring: ring, direction: .workerToNode, name: node.name, aliases: [MessageVerifier.anyNode])

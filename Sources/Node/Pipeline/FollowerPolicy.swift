@@ -18,6 +18,8 @@ struct FollowerPolicy: Sendable {
     let mode: Mode
     let ownURL: String
     let view: @Sendable () -> LeadershipView
+    /// Reads the leader's row from the database.
+    let lookUp: any LeaderReading
     let authenticator: Authenticator
     let replays: any ReplayStoring
     let client: HTTPClient
@@ -38,7 +40,7 @@ struct FollowerPolicy: Sendable {
     ) async throws(DomainError) -> HTTPResponse {
         // Who has no key is told so here; nothing of him is stored or forwarded.
         if ReplayToken.token(in: request.target) == nil { _ = try await authenticator.principal(key: credentials.key) }
-        let leader = try leaderURL()
+        let leader = try await leaderURL()
         if mode == .proxy { return try await forward(request, to: leader) }
         var target = request.target
         let isRead = request.method == .get || request.method == .head
@@ -49,12 +51,14 @@ struct FollowerPolicy: Sendable {
     }
 
     /// - Throws: `.unavailable` while nobody is known to lead.
-    private func leaderURL() throws(DomainError) -> String {
+    private func leaderURL() async throws(DomainError) -> String {
         let view = view()
-        guard let seen = view.seen, seen.duration(to: timekeeper.monotonicNow) < Self.freshness else {
-            throw .unavailable("this node has lost sight of the database; repeat the request in a few seconds")
+        var leader = view.isHeld ? view.leader : nil
+        if view.seen.map({ $0.duration(to: timekeeper.monotonicNow) < Self.freshness }) != true {
+            // The election's session is away, or this node stands aside: the other connections may still know.
+            do { leader = try await lookUp.leader() } catch { throw DomainError(store: error) }
         }
-        guard view.isHeld, let leader = view.leader, !leader.resigned, leader.url != ownURL else {
+        guard let leader, !leader.resigned, leader.url != ownURL else {
             throw .unavailable("there is no leader at the moment; an election takes seconds. Repeat the request")
         }
         return leader.url
