@@ -13,14 +13,17 @@ extension Connection {
 
     /// Runs as the handler's task, on the loop.
     func serve(_ request: HTTPRequest) async {
-        let response = await core.compressed(core.handler(request), for: request)
+        var response = await core.handler(request)
+        // Asked before: each call of an asynchronous function is a turn through the loop's queue.
+        if core.isCompressible(response) { response = await core.compressed(response, for: request) }
         // The client may have gone meanwhile; then nobody wants the answer.
-        guard phase == .handling else { return }
-        await answer(response)
+        guard phase == .handling, let body = answer(response) else { return }
+        await produce(body.stream, isChunked: body.isChunked)
     }
 
-    private func answer(_ response: HTTPResponse) async {
-        guard let head else { return }
+    /// Sends the answer, or the head of a streamed one, whose body is returned.
+    private func answer(_ response: HTTPResponse) -> (stream: HTTPBodyStream, isChunked: Bool)? {
+        guard let head else { return nil }
         let wantsMore = head.keepsAlive && !core.isDraining
         do {
             let encoded = try HTTPResponseEncoder.encode(
@@ -30,10 +33,10 @@ extension Connection {
             case (.length, .bytes(let bytes)):
                 send(encoded.bytes, bytes)
                 finishOutput()
-            case (.chunked, .stream(let stream)):
-                await produce(stream, encoded.bytes, isChunked: true)
-            case (.untilClose, .stream(let stream)):
-                await produce(stream, encoded.bytes, isChunked: false)
+            case (.chunked, .stream(let stream)), (.untilClose, .stream(let stream)):
+                phase = .streaming
+                send(encoded.bytes)
+                return (stream, encoded.framing == .chunked)
             default:
                 send(encoded.bytes)
                 finishOutput()
@@ -42,6 +45,7 @@ extension Connection {
             core.log.error("\(head.method) \(head.target.prefix(200)): the answer cannot be sent: \(error.message)")
             refuse(status: 500, "the server made an answer that cannot be sent")
         }
+        return nil
     }
 
     /// Answers with the error body of this server and closes.
@@ -62,9 +66,7 @@ extension Connection {
         }
     }
 
-    private func produce(_ stream: HTTPBodyStream, _ head: [UInt8], isChunked: Bool) async {
-        phase = .streaming
-        send(head)
+    private func produce(_ stream: HTTPBodyStream, isChunked: Bool) async {
         let sink = ConnectionSink(self, exchange, isChunked: isChunked)
         do {
             try await stream.produce(sink)

@@ -1,12 +1,16 @@
 import HTTP
 
 extension ServerCore {
-    /// The answer, compressed where that helps: a body of text of some size, for a client that accepts gzip.
+    /// Whether compression would help: a body of text of some size, not encoded yet.
+    func isCompressible(_ response: HTTPResponse) -> Bool {
+        guard case .bytes(let bytes) = response.body, bytes.count >= configuration.gzipFrom else { return false }
+        return response.status != 206 && response.headers["Content-Encoding"] == nil
+            && Compression.isWorthwhile(contentType: response.headers["Content-Type"])
+    }
+
+    /// The compressible answer, compressed if the client accepts gzip.
     func compressed(_ response: HTTPResponse, for request: HTTPRequest) async -> HTTPResponse {
-        guard case .bytes(let bytes) = response.body, bytes.count >= configuration.gzipFrom,
-            response.status != 206, response.headers["Content-Encoding"] == nil,
-            Compression.isWorthwhile(contentType: response.headers["Content-Type"])
-        else { return response }
+        guard case .bytes(let bytes) = response.body else { return response }
         var answer = response
         // Whether compressed or not: a cache must keep the two apart.
         answer.headers.add("Vary", "Accept-Encoding")
