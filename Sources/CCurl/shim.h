@@ -4,7 +4,8 @@
 #include <curl/curl.h>
 
 typedef size_t (*carillon_curl_data_callback)(char *bytes, size_t size, size_t count, void *context);
-typedef int (*carillon_curl_socket_callback)(CURL *easy, curl_socket_t socket, int what, void *context, void *perSocket);
+typedef int (*carillon_curl_socket_callback)(
+    CURL *easy, curl_socket_t socket, int what, void *context, void *perSocket);
 typedef int (*carillon_curl_timer_callback)(CURLM *multi, long milliseconds, void *context);
 typedef curl_socket_t (*carillon_curl_opensocket_callback)(
     void *context, curlsocktype purpose, struct curl_sockaddr *address);

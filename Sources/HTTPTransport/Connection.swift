@@ -17,7 +17,8 @@ import Runtime
 /// armed lazily: a deadline that moves into the future leaves the armed timer alone, which looks again when it fires;
 /// so a busy connection costs no timer operations.
 ///
-/// Unchecked: made and touched on the loop's thread only. The handler's task runs there too, `ConnectionSink` goes there.
+/// Unchecked: made and touched on the loop's thread only. The handler's task runs there too, and `ConnectionSink` goes
+/// there.
 final class Connection: @unchecked Sendable {
     enum Phase: UInt8 {
         case waiting, head, body, handling, streaming, flushing, lingering, closed

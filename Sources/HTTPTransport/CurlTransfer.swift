@@ -3,8 +3,8 @@ import HTTP
 
 /// One request on its way through libcurl: what its callbacks fill, and who waits for it.
 ///
-/// Unchecked: made by the calling task, which hands it to the loop and never touches it again; from then on it belongs to
-/// to the loop's thread. Only `continuation` is set before that, once.
+/// Unchecked: made by the calling task, which hands it to the loop and never touches it again; from then on it belongs
+/// to the loop's thread.
 final class CurlTransfer: @unchecked Sendable {
     typealias Continuation = CheckedContinuation<HTTPClientResponse, any Error>
 

@@ -5,8 +5,8 @@
 // compressions.
 //
 // Invariants
-// - Everything a client can make the server keep or wait for has a limit in `HTTPServerConfiguration`: bytes, time, rate,
-//   connections. A client that breaks one is answered where that is possible, and closed.
+// - Everything a client can make the server keep or wait for has a limit in `HTTPServerConfiguration`: bytes, time,
+//   rate, connections. A client that breaks one is answered where that is possible, and closed.
 // - Requests of one connection are answered in order. The next is parsed when the answer before has left.
 // - After a refusal by the parser the connection is closed: where the next request would begin is not known.
 // - A descriptor leaves the loop before it is closed.
