@@ -51,6 +51,7 @@ final class Supervisor: Sendable {
     private func awaitAnswer(_ command: String) throws {
         let answer = pipes.withLock { pipes in
             var line = Data()
+            // An error of the pipe is the end of the answer, as its end is: what is missing shows below.
             while let byte = try? pipes.answers.read(upToCount: 1), let first = byte.first, first != 10 {
                 line.append(first)
             }
