@@ -25,10 +25,10 @@ struct GzipTests {
 
     @Test("a bomb stops at the limit")
     func bomb() throws {
-        let bomb = try Gzip.compress([UInt8](repeating: 0, count: 50_000_000))
-        #expect(bomb.count < 300_000)
+        let bomb = try Gzip.compress([UInt8](repeating: 0, count: 8_000_000))
+        #expect(bomb.count < 50_000)
         #expect { try Gzip.decompress(bomb, limit: 1_000_000) } throws: { ($0 as? GzipError)?.code == .tooLarge }
-        #expect { try Gzip.decompress(bomb, limit: 49_999_999) } throws: { ($0 as? GzipError)?.code == .tooLarge }
+        #expect { try Gzip.decompress(bomb, limit: 7_999_999) } throws: { ($0 as? GzipError)?.code == .tooLarge }
     }
 
     @Test("what is cut short, damaged or something else is an error")
