@@ -221,7 +221,7 @@ struct ServerLimitTests {
         ) { harness in
             let (growth, answers, open) = try await harness.blocking {
                 let before = residentKilobytes()
-                // A server that kept what it needed for these bodies would hold over 120 MB afterwards; other tests run meanwhile.
+                // A server that kept what these bodies needed would hold 120 MB afterwards; other tests run meanwhile.
                 let request =
                     "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n" + String(repeating: "a", count: 60000)
                 let clients = try (0..<count).map { _ in
