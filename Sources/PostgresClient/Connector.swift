@@ -13,7 +13,9 @@ actor Connector {
     ///   `CancellationError`.
     func connect(_ configuration: PostgresConfiguration) async throws -> Wire {
         let parameters = try configuration.parameters()
-        let limit = configuration.connectTimeout
+        // As libpq's own blocking connect does, which is not used here.
+        let inURL = parameters["connect_timeout"].flatMap { Int64($0) }.flatMap { $0 > 0 ? Duration.seconds($0) : nil }
+        let limit = inURL ?? configuration.connectTimeout
         let addresses: [ServerAddress]
         do {
             addresses = try await withDeadline(limit, on: loop, "look-up of the database's host") {

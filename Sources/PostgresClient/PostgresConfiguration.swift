@@ -11,7 +11,8 @@ public struct PostgresConfiguration: Sendable {
     public var applicationName: String
     /// Settings of the session, such as `statement_timeout`, given at its start.
     public var serverSettings: [(name: String, value: String)]
-    /// For each address of the host in turn, the look-up of its name included in the first.
+    /// For the look-up of the host's name, and for each of its addresses in turn. A `connect_timeout` in the URL, in
+    /// seconds, goes before it.
     public var connectTimeout: Duration
     /// Further libpq parameters: `tcp_user_timeout`, `keepalives_idle`, `sslrootcert` …
     public var clientSettings: [(String, String)]

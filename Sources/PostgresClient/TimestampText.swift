@@ -21,7 +21,8 @@ enum TimestampText {
         return isBefore ? text + " BC" : text
     }
 
-    /// `2026-11-21 22:24:05.123456+00`, with or without fraction, offset `+05:30` or `+00`, ` BC`; nil for anything else.
+    /// `2026-11-21 22:24:05.123456+00`, with or without fraction, offset `+05:30` or `+00`, ` BC`; nil for anything
+    /// else.
     static func parse(_ text: some Sequence<UInt8>) -> Int64? {
         var reader = Reader(bytes: Array(text))
         if reader.rest == Array("infinity".utf8) { return .max }

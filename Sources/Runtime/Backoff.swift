@@ -25,6 +25,12 @@ public struct Backoff: Sendable {
         return next(using: &generator)
     }
 
+    /// The same with the chance of a timekeeper, for code that is simulated.
+    public mutating func next(on timekeeper: any Timekeeper) -> Duration {
+        var chance = Chance(of: timekeeper)
+        return next(using: &chance)
+    }
+
     /// The same with a given source of chance, for what must be repeatable.
     public mutating func next(using generator: inout some RandomNumberGenerator) -> Duration {
         let pause = current

@@ -65,8 +65,8 @@ public final class BlockingPool: Sendable {
 
     /// Runs the body on one of the pool's threads.
     ///
-    /// A task that is cancelled while its work still waits leaves the queue; work that runs is waited for, unless it may
-    /// be abandoned: then its thread finishes it and drops what comes of it.
+    /// A task that is cancelled while its work still waits leaves the queue. Work that runs is waited for, unless it
+    /// may be abandoned: then its thread finishes it and drops what comes of it.
     /// - Throws: what the body throws; `BlockingPoolError`; `CancellationError`; `SystemError` when no thread could be
     ///   made and there is none.
     public func run<T: Sendable>(

@@ -1,4 +1,4 @@
-/// The executor, the clocks and the timers of the thread that everything runs on.
+/// The executor, the clocks, the timers and the chance of the thread that everything runs on.
 public protocol Timekeeper: TaskExecutor, SerialExecutor {
     /// The clock for leases and deadlines; runs on while the machine is suspended.
     var monotonicNow: MonotonicInstant { get }
@@ -14,4 +14,23 @@ public protocol Timekeeper: TaskExecutor, SerialExecutor {
     /// owns the task and must cancel and await it.
     @discardableResult
     func start(_ name: String, _ operation: @escaping @Sendable () async -> Void) -> Task<Void, Never>
+
+    /// 64 bits of chance, for pauses that many must not make at the same time. The simulation's come from its seed.
+    func chance() -> UInt64
+}
+
+extension Timekeeper {
+    public func chance() -> UInt64 {
+        var generator = SystemRandomNumberGenerator()
+        return generator.next()
+    }
+}
+
+/// A timekeeper's chance, for whatever takes a generator.
+public struct Chance: RandomNumberGenerator {
+    private let timekeeper: any Timekeeper
+
+    public init(of timekeeper: any Timekeeper) { self.timekeeper = timekeeper }
+
+    public mutating func next() -> UInt64 { timekeeper.chance() }
 }

@@ -83,11 +83,9 @@ struct ConnectingTests {
     @Test("a server that accepts and says nothing is given up after the time limit")
     func silent() async throws {
         let listener = try SilentListener()
-        let started = MonotonicInstant.now
         let error = try await failure("postgresql://postgres@127.0.0.1:\(listener.port)/x", timeout: .milliseconds(200))
         #expect(error?.code == .connection)
-        #expect(error?.message.contains("did not answer") == true)
-        #expect(started.duration(to: .now) < .seconds(5))
+        #expect(error?.message.contains("did not answer within 0.2 seconds") == true)
     }
 
     @Test("of several hosts the first that works is taken")
@@ -109,7 +107,7 @@ struct ConnectingTests {
         try await onLoop { loop in
             let connection = try await PostgresConnection.connect(PostgresConfiguration(url: url), loop: loop)
             let isEncrypted = try await connection.query(
-                Statement("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"), deadline: .seconds(10))
+                Statement("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"), deadline: .seconds(60))
             #expect(isEncrypted.rows[0].bool(0) == true)
             // Around the sizes of a TLS record and of libpq's buffer.
             let sizes: [Int64] = [
@@ -122,7 +120,7 @@ struct ConnectingTests {
                             Statement(
                                 "SELECT repeat('x', $1::int), $2::text", .int(size),
                                 .text(String(repeating: "y", count: Int(size)))),
-                            deadline: .seconds(20))
+                            deadline: .seconds(60))
                         #expect(result.rows[0].string(0)?.utf8.count == Int(size))
                         #expect(result.rows[0].string(1)?.utf8.count == Int(size))
                     }
@@ -152,12 +150,12 @@ struct ConnectingTests {
         try await onLoop { loop in
             let quiet = Log("test", minimum: .error)
             let pool = PostgresPool(PostgresConfiguration(url: unknown), size: 2, loop: loop, log: quiet)
-            let started = MonotonicInstant.now
+            // A deadline beyond the test's own time limit.
             let error = await #expect(throws: PostgresError.self) {
-                try await pool.query(Statement("SELECT 1"), deadline: .seconds(60))
+                try await pool.query(Statement("SELECT 1"), deadline: .seconds(3600))
             }
             #expect(error?.sqlState == "3D000")
-            #expect(started.duration(to: .now) < .seconds(30))
+            #expect(error?.message.contains("nowhere") == true)
             await pool.close()
 
             let other = PostgresPool(

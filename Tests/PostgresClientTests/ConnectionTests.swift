@@ -3,7 +3,7 @@ import Runtime
 import TestSupport
 import Testing
 
-private let limit = Duration.seconds(10)
+private let limit = Duration.seconds(60)
 
 @Suite("Connection", .timeLimit(.minutes(2)))
 struct ConnectionTests {

@@ -3,7 +3,7 @@ import Runtime
 import TestSupport
 import Testing
 
-private let limit = Duration.seconds(10)
+private let limit = Duration.seconds(60)
 
 @Suite("Transaction", .timeLimit(.minutes(2)))
 struct TransactionTests {

@@ -4,7 +4,7 @@ import Runtime
 import TestSupport
 import Testing
 
-private let limit = Duration.seconds(10)
+private let limit = Duration.seconds(60)
 
 @Suite("Values", .timeLimit(.minutes(2)))
 struct ValueTests {

@@ -71,7 +71,9 @@ final class Supervisor: Sendable {
         [ -n "$bin" ] || { echo "PostgreSQL is not installed (looked in /usr/lib/postgresql)"; exit 1; }
         mkdir -m 700 "$dir" || { echo "cannot make $dir"; exit 1; }
         as=
-        if [ "$(id -u)" = 0 ]; then chown postgres "$dir"; as="setpriv --reuid=postgres --regid=postgres --init-groups --"; fi
+        if [ "$(id -u)" = 0 ]; then
+            chown postgres "$dir"; as="setpriv --reuid=postgres --regid=postgres --init-groups --"
+        fi
         cd "$dir"
         run() { $as "$@" </dev/null >>"$dir/output" 2>&1; }
         : >"$dir/output"; chmod 666 "$dir/output"

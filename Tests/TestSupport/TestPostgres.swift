@@ -27,7 +27,8 @@ public final class TestPostgres: Sendable {
             if let url = ProcessInfo.processInfo.environment["CARILLON_TEST_DATABASE_URL"] {
                 new = try TestPostgres(external: url)
             } else {
-                new = try start()
+                // Shared by tests that run beside each other on a busy machine: not in a hurry.
+                new = try start(urlParameters: "&connect_timeout=60")
             }
             server = new
             return new
@@ -43,21 +44,25 @@ public final class TestPostgres: Sendable {
             "ssl = on", "ssl_cert_file = 'server.crt'", "ssl_key_file = 'server.key'",
         ]
         let settings = settings + (tls ? tlsSettings : [])
+        return try start(settings: settings, urlParameters: "")
+    }
+
+    private static func start(settings: [String] = [], urlParameters: String) throws -> TestPostgres {
         var failure: (any Error)?
         // Somebody may take the port between the choice and the start.
         for _ in 0..<3 {
-            do { return try TestPostgres(settings: settings) } catch { failure = error }
+            do { return try TestPostgres(settings: settings, urlParameters: urlParameters) } catch { failure = error }
         }
         throw failure ?? Failure(description: "PostgreSQL did not start")
     }
 
-    private init(settings: [String]) throws {
+    private init(settings: [String], urlParameters: String) throws {
         let port = try FreePort.find()
         let supervisor = try Supervisor(port: port, settings: settings)
         self.supervisor = supervisor
         self.port = port
         prefix = "postgresql://postgres@/"
-        suffix = "?host=\(supervisor.directory)&port=\(port)"
+        suffix = "?host=\(supervisor.directory)&port=\(port)\(urlParameters)"
     }
 
     private init(external url: String) throws {
