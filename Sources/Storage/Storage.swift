@@ -29,6 +29,8 @@ public enum StorageLimits {
     public static let replayBytes = 2 * 1024 * 1024
     /// Sessions of a former leader are ended this often before taking office is given up.
     static let evictions = 3
+    /// A request that was the victim of a deadlock is sent again this often.
+    static let repetitions = 3
     /// Identifiers named in the message of a conflict.
     static let namedInConflict = 5
 }

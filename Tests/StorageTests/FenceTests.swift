@@ -8,12 +8,17 @@ import Testing
 /// The fence between two sessions: what only a real server shows (leadership.md, measurement J1).
 @Suite("Fence", .timeLimit(.minutes(2)))
 struct FenceTests {
-    /// Returns once a session of the database waits for a lock.
+    /// Returns once a session of the database waits for a lock; gives up after as many looks as take some seconds.
     private static func awaitWaiter(_ database: TestDatabase) async throws {
-        while try await database.query(
-            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        ).isEmpty {}
+        for _ in 0..<20_000 {
+            let waiting = try await database.query(
+                "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+            if !waiting.isEmpty { return }
+        }
+        throw NobodyWaits()
     }
+
+    private struct NobodyWaits: Error {}
 
     private static func session(_ database: TestDatabase) async throws -> PostgresConnection {
         try await PostgresConnection.connect(PostgresConfiguration(url: database.url), loop: database.loop)
@@ -117,6 +122,34 @@ struct FenceTests {
                 return try await group.reduce(0, +)
             }
             #expect(grants == 1)
+        }
+    }
+
+    @Test("a commit that was the victim of a deadlock is sent again")
+    func deadlock() async throws {
+        try await withDatabase(poolSize: 3) { database in
+            try await database.setTerm(.first)
+            let store = PostgresClusterStore(pool: database.pool)
+            let runs = (1...2).map { Run.scheduled("r\($0)", of: .scheduled("e1"), index: Int64($0)) }
+            var changes = Changes()
+            changes.newRuns = runs
+            try await store.commit(.first, changes)
+
+            let other = try await Self.session(database)
+            // The other one never looks for deadlocks, so that the commit is the one that finds it.
+            try await Self.execute(other, "SET deadlock_timeout = '60s'")
+            try await Self.execute(other, "BEGIN")
+            try await Self.execute(other, "UPDATE carillon.runs SET reason = 'x' WHERE id = 'r2'")
+            var updates = Changes()
+            updates.runs = runs.reversed().map { .from(.queued, to: $0.becoming(.offered)) }
+            async let commit: Void = store.commit(.first, updates)
+            try await Self.awaitWaiter(database)
+            try await Self.execute(other, "UPDATE carillon.runs SET reason = 'x' WHERE id = 'r1'")
+            try await Self.execute(other, "COMMIT")
+            try await commit
+            let states = try await Stores(pool: database.pool).runs.active().map(\.state)
+            #expect(states == [.offered, .offered])
+            await other.close()
         }
     }
 

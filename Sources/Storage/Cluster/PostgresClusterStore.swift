@@ -68,10 +68,11 @@ public final class PostgresClusterStore: ClusterStore {
     }
 
     public func claim(_ request: ClaimRequest, now: Instant) async throws(StoreError) -> ClaimReply {
+        let attempts = request.attempts.sorted()
         let result = try await access.query(
             Statement(
-                Self.claimRuns, .textArray(request.attempts.map(\.run.rawValue)),
-                .intArray(request.attempts.map { Int64($0.number) }), .text(request.worker), .text(request.boot),
+                Self.claimRuns, .textArray(attempts.map(\.run.rawValue)),
+                .intArray(attempts.map { Int64($0.number) }), .text(request.worker), .text(request.boot),
                 .timestamp(microseconds: now.microseconds)),
             deadline: deadlines.claim)
         let granted = Set(

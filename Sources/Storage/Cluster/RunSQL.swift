@@ -8,7 +8,9 @@ enum RunSQL {
         Statement(beginRuns, parameters: columns(runs))
     }
 
+    /// In the order of the runs, as claims are: two transactions that lock the same rows must not meet head-on.
     static func update(_ updates: [RunUpdate]) -> Statement {
+        let updates = updates.sorted { $0.run.id < $1.run.id }
         let runs = updates.map(\.run)
         return Statement(
             updateRuns,
@@ -27,7 +29,8 @@ enum RunSQL {
     }
 
     static func finish(_ updates: [RunUpdate]) -> Statement {
-        Statement(
+        let updates = updates.sorted { $0.run.id < $1.run.id }
+        return Statement(
             finishRuns,
             parameters: columns(updates.map(\.run)) + [
                 .textArray(updates.map(\.expectation)),

@@ -12,20 +12,32 @@ struct Access: Sendable {
     }
 
     func query(_ statement: Statement, deadline: Duration) async throws(StoreError) -> PostgresResult {
-        do {
-            return try await pool.query(statement, deadline: deadline)
-        } catch {
-            throw StoreError(error)
-        }
+        try await repeating { try await pool.query(statement, deadline: deadline) }
     }
 
     func transaction(_ statements: [Statement], deadline: Duration) async throws(StoreError) -> [PostgresResult] {
-        do {
-            return try await pool.transaction(statements, deadline: deadline)
-        } catch {
-            throw StoreError(error)
+        try await repeating { try await pool.transaction(statements, deadline: deadline) }
+    }
+
+    /// What the server chose as the victim of a deadlock has left no trace, and is sent again. Claims and commits lock
+    /// runs in the order of their identifiers, so that this is rare; the planner may still visit rows in another one.
+    private func repeating<Answer>(_ request: () async throws -> Answer) async throws(StoreError) -> Answer {
+        var repetitions = 0
+        while true {
+            do {
+                return try await request()
+            } catch let error as PostgresError where error.isVictim && repetitions < StorageLimits.repetitions {
+                repetitions += 1
+            } catch {
+                throw StoreError(error)
+            }
         }
     }
+}
+
+extension PostgresError {
+    /// 40P01: deadlock; 40001: serialization failure, where an operator has made that the default.
+    fileprivate var isVictim: Bool { ["40P01", "40001"].contains(sqlState) }
 }
 
 extension StoreError {
