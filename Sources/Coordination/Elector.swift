@@ -47,6 +47,7 @@ public final class Elector: Service {
 
     public func run() async throws {
         var backoff = Backoff(initial: .milliseconds(100), maximum: .seconds(2))
+        var chance = Chance(of: timekeeper)
         while !Task.isCancelled {
             do {
                 try await waitOutside()
@@ -67,7 +68,9 @@ public final class Elector: Service {
                 $0.term = nil
             }
             // A loss rests a random time, a database that is away longer and longer.
-            let rest = min(backoff.next(), .seconds(2)) + constants.rest * Double.random(in: 0...1)
+            let rest =
+                min(backoff.next(using: &chance), .seconds(2)) + constants.rest
+                * Double.random(in: 0...1, using: &chance)
             do { try await timekeeper.sleep(for: rest) } catch { break }
         }
         await lock.close()
@@ -82,6 +85,7 @@ public final class Elector: Service {
 
     /// Tries for the lock until it is won.
     private func follow() async throws {
+        var chance = Chance(of: timekeeper)
         while true {
             let attempt = try await lock.attempt()
             current.withLock {
@@ -91,7 +95,7 @@ public final class Elector: Service {
                 if $0.role == .starting { $0.role = .follower }
             }
             if attempt.won { return }
-            try await timekeeper.sleep(for: constants.poll * Double.random(in: 0.8...1.2))
+            try await timekeeper.sleep(for: constants.poll * Double.random(in: 0.8...1.2, using: &chance))
         }
     }
 

@@ -24,7 +24,7 @@ extension WorkerAgent {
                 return
             }
             // A cancelled pause is only shorter.
-            _ = try? await leaderChanged.wait(atMost: pauses.next(), on: timekeeper)
+            _ = try? await leaderChanged.wait(atMost: pauses.next(on: timekeeper), on: timekeeper)
         }
     }
 

@@ -22,7 +22,9 @@ extension WorkerAgent {
             } catch {
                 log.warning("\(spool.count) reports wait for a leader: \(error)")
             }
-            guard (try? await leaderChanged.wait(atMost: pauses.next(), on: timekeeper)) != nil else { return }
+            guard (try? await leaderChanged.wait(atMost: pauses.next(on: timekeeper), on: timekeeper)) != nil else {
+                return
+            }
         }
     }
 
