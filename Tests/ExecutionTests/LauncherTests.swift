@@ -387,10 +387,12 @@ struct LauncherTests {
             // As a later start of the worker would: it knows the process of the first only.
             let later = try SpawnLauncher(
                 SpawnSettings(workDirectory: bench.scratch.path), loop: bench.loop, log: quiet)
+            #expect(bench.scratch.exists("runs/r1-0"))
             let tails = await later.endSurvivors(
                 [Survivor(attempt: attempt(1), process: first.identity), Survivor(attempt: attempt(2), process: nil)],
                 grace: .milliseconds(200))
             #expect(tails == [attempt(1): "before\n", attempt(2): ""])
+            #expect(!bench.scratch.exists("runs/r1-0"))
             #expect(await first.ended().status == .signalled(9))
             #expect(await second.ended().status == .signalled(15))
             #expect(isAlive(third.identity.process))
@@ -430,14 +432,47 @@ struct LauncherTests {
         }
     }
 
+    @Test("a command gets one TERM, and time to use it")
+    func oneTerm() async throws {
+        try await withBench { bench in
+            let process = try await bench.launch(
+                sampleOffer(
+                    attempt(1),
+                    command: "trap 'echo term; n=x$n' TERM; echo ready; while [ -z \"$n\" ]; do sleep 0.02; done; "
+                        + "sleep 0.2; exit 4"))
+            try await eventually("it is ready", on: bench.loop) { try bench.log(attempt(1)) == "ready\n" }
+            await process.end(grace: .seconds(20))
+            await process.end(grace: .zero)
+            let end = await process.ended()
+            #expect(end.status == .exited(code: 4))
+            #expect(end.outputTail == "ready\nterm\n")
+            #expect(end.wasEnded)
+        }
+    }
+
+    @Test("an existing work directory keeps its mode, and one that is not absolute is refused")
+    func workDirectory() async throws {
+        let scratch = try Scratch()
+        try FileManager.default.setAttributes([.posixPermissions: 0o1777], ofItemAtPath: scratch.path)
+        _ = try WorkDirectory(root: scratch.path + "/")
+        let mode = try FileManager.default.attributesOfItem(atPath: scratch.path)[.posixPermissions] as? Int
+        #expect(mode == 0o1777)
+        #expect(throws: LaunchError.self) { try WorkDirectory(root: "relative") }
+        #expect { try WorkDirectory(root: "/nonexistent/a/b") } throws: { "\($0)".contains("/nonexistent/a/b") }
+    }
+
     @Test("a process that is gone is not signalled, whoever has its number")
     func exactSignals() async throws {
         try await withBench { bench in
             let process = try await bench.launch(sampleOffer(attempt(1), command: "exec sleep 1000"))
-            ProcessMember(process: process.identity.process, startTime: process.identity.startTime &- 1)
-                .signal(SIGKILL)
+            ProcessMember(
+                process: process.identity.process, startTime: process.identity.startTime &- 1, group: 0
+            )
+            .signal(SIGKILL)
             #expect(isAlive(process.identity.process))
-            ProcessMember(process: process.identity.process, startTime: process.identity.startTime).signal(SIGKILL)
+            ProcessMember(
+                process: process.identity.process, startTime: process.identity.startTime, group: 0
+            ).signal(SIGKILL)
             #expect(await process.ended().status == .signalled(9))
         }
     }

@@ -1,5 +1,6 @@
 import CSpawn
 import Glibc
+import Runtime
 import Synchronization
 
 /// The commands that this process has started and not yet reaped: which children are known, and which are strays.
@@ -12,6 +13,15 @@ import Synchronization
 final class ChildTable: @unchecked Sendable {
     private let lock = UnsafeMutablePointer<pthread_rwlock_t>.allocate(capacity: 1)
     private let known = Mutex<Set<Int32>>([])
+    private let table = Mutex(RecentTable())
+
+    private struct RecentTable {
+        var processes: [cspawn_process] = []
+        var taken: MonotonicInstant?
+    }
+
+    /// When a thousand commands are ended at once, they share a look at the thousands of processes.
+    private static let tableAge: Duration = .milliseconds(50)
 
     init() {
         var attributes = pthread_rwlockattr_t()
@@ -54,6 +64,16 @@ final class ChildTable: @unchecked Sendable {
         defer { pthread_rwlock_unlock(lock) }
         var end = cspawn_end()
         for child in strays() { _ = cspawn_reap(child, &end) }
+    }
+
+    /// All processes, as they were a short time ago at most.
+    func recentProcesses() -> [cspawn_process] {
+        table.withLock { table in
+            if let taken = table.taken, taken.duration(to: .now) < Self.tableAge { return table.processes }
+            table.processes = ProcessTable.read()
+            table.taken = .now
+            return table.processes
+        }
     }
 
     private static func children() -> [Int32] {

@@ -5,6 +5,7 @@ import Glibc
 struct ProcessMember: Hashable, Sendable {
     let process: Int32
     let startTime: UInt64
+    let group: Int32
 
     /// Harmless when it has ended meanwhile, whoever has its number now.
     func signal(_ number: Int32) { _ = cspawn_signal(process, startTime, number) }
@@ -12,11 +13,12 @@ struct ProcessMember: Hashable, Sendable {
 
 /// Which processes belong to a try. Reads /proc: blocks, and is not for the loop.
 enum ProcessTree {
-    /// The command and its descendants, while the command has not been reaped (so that its number is its own).
+    /// The command and its descendants, while the command has not been reaped (so that its number is its own). The
+    /// newest are missing if the table is some milliseconds old: who must have them all asks again.
     static func members(command: Int32, sandbox: String, children: ChildTable) -> [ProcessMember] {
         let marker = TaskEnvironment.marker(sandbox: sandbox)
         let own = getpid()
-        return closure { process in
+        return closure(of: children.recentProcesses()) { process in
             if process.process == command || process.group == command || process.session == command { return true }
             return process.parent == own && !children.contains(process.process)
                 && cspawn_has_environment(process.process, marker)
@@ -38,7 +40,7 @@ enum ProcessTree {
             if facts.state == "Z".firstByte { _ = cspawn_reap(stray, &end) } else { orphans.insert(stray) }
         }
         guard !orphans.isEmpty else { return [] }
-        return closure { orphans.contains($0.process) }
+        return closure(of: ProcessTable.read()) { orphans.contains($0.process) }
     }
 
     /// What a former process of this worker has left of a try: they are not its children any more.
@@ -50,7 +52,7 @@ enum ProcessTree {
             cspawn_read_process(identity.process, &facts) == 0 && facts.start_time == identity.startTime
                 ? identity.process : nil
         }
-        return closure { process in
+        return closure(of: ProcessTable.read()) { process in
             if let command, process.process == command || process.group == command || process.session == command {
                 return true
             }
@@ -59,9 +61,11 @@ enum ProcessTree {
     }
 
     /// Live processes that are roots or descend from one.
-    private static func closure(isRoot: (cspawn_process) -> Bool) -> [ProcessMember] {
+    private static func closure(
+        of table: [cspawn_process], isRoot: (cspawn_process) -> Bool
+    ) -> [ProcessMember] {
         let own = getpid()
-        let processes = ProcessTable.read().filter { $0.process != own && $0.process != 1 }
+        let processes = table.filter { $0.process != own && $0.process != 1 }
         var byParent: [Int32: [Int32]] = [:]
         for process in processes { byParent[process.parent, default: []].append(process.process) }
         var members = Set(processes.filter(isRoot).map(\.process))
@@ -70,7 +74,7 @@ enum ProcessTree {
             for child in byParent[next] ?? [] where members.insert(child).inserted { open.append(child) }
         }
         return processes.filter { members.contains($0.process) && $0.state != "Z".firstByte }
-            .map { ProcessMember(process: $0.process, startTime: $0.start_time) }
+            .map { ProcessMember(process: $0.process, startTime: $0.start_time, group: $0.group) }
     }
 }
 

@@ -90,8 +90,12 @@ actor SpawnedProcess: RunningProcess {
         guard !wasEnded, status == nil else { return }
         wasEnded = true
         killFrom = loop.monotonicNow.advanced(by: grace)
-        await signalMembers(SIGTERM)
-        loop.start("kill \(attempt)") { await self.killAfterGrace() }
+        // Not reaped, so the group is its own.
+        kill(-identity.process, SIGTERM)
+        loop.start("end \(attempt)") {
+            await self.signalMembers(SIGTERM)
+            await self.killAfterGrace()
+        }
     }
 
     func discard() async {
@@ -108,6 +112,8 @@ actor SpawnedProcess: RunningProcess {
         while status == nil, let killFrom {
             let now = loop.monotonicNow
             if now >= killFrom {
+                // The group at once, so that nothing in it can outrun the list; then all others.
+                kill(-identity.process, SIGKILL)
                 await signalMembers(SIGKILL)
                 // Again, for those that were born while the list was made.
                 try? await loop.sleep(for: .milliseconds(100))
@@ -127,7 +133,8 @@ actor SpawnedProcess: RunningProcess {
         }
         // Reaped meanwhile: its number is free, and what is left is found by `endRemains`.
         guard status == nil else { return }
-        for member in members ?? [] { member.signal(number) }
+        // The command's group has its TERM already; a handler that counts them need not get two.
+        for member in members ?? [] where number == SIGKILL || member.group != command { member.signal(number) }
     }
 
     /// After the command's end its descendants are ended as well: TERM once each, KILL after the grace.

@@ -21,13 +21,17 @@ struct WorkDirectory: Sendable {
             throw LaunchError("the work directory must be an absolute path, not '\(root)'")
         }
         self.root = path
-        for (directory, mode) in [(path, mode_t(0o711)), ("\(path)/runs", 0o711), ("\(path)/logs", 0o700)] {
-            guard mkdir(directory, mode) == 0 || errno == EEXIST else {
-                throw FileFailure.launch("cannot make the directory \(directory)")
-            }
-            // Whatever the umask was. Fails where it belongs to somebody else, who then has said what may be.
-            _ = chmod(directory, mode)
-        }
+        try Self.make(path, mode: 0o711, mayBelongToOthers: true)
+        try Self.make("\(path)/runs", mode: 0o711, mayBelongToOthers: false)
+        try Self.make("\(path)/logs", mode: 0o700, mayBelongToOthers: false)
+    }
+
+    /// The mode does not depend on the umask. A root that exists keeps its own: it is the operator's.
+    private static func make(_ path: String, mode: mode_t, mayBelongToOthers: Bool) throws(LaunchError) {
+        let isNew = mkdir(path, mode) == 0
+        guard isNew || errno == EEXIST else { throw FileFailure.launch("cannot make the directory \(path)") }
+        guard isNew || !mayBelongToOthers else { return }
+        guard chmod(path, mode) == 0 else { throw FileFailure.launch("the directory \(path) is not this worker's") }
     }
 
     /// Identifiers are `[a-z0-9]{1,32}` and a number (Acceptance refuses others): nothing to climb out with.
