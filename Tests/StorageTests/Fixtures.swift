@@ -80,7 +80,8 @@ extension Run {
         Run(
             id: RunID(id), job: job.reference, jobName: job.definition.name, cause: .manual(key: "k:1"), lane: 3,
             due: Instant(microseconds: 1_795_262_400_123_456), adHocArguments: "a 'b' {c}", isHighPriority: true,
-            isLast: true, state: .waiting, attempt: 2, notBefore: at(1), startDeadline: at(2), worker: "w",
+            isLast: true, isAbortRequested: true, state: .waiting, attempt: 2, notBefore: at(1), startDeadline: at(2),
+            worker: "w",
             offeredAt: at(3), startedAt: at(4), finishedAt: nil, reason: "exit status 1, \"NULL\"")
     }
 

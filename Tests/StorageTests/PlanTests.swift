@@ -40,15 +40,15 @@ struct PlanTests {
         try await database.query(
             """
             INSERT INTO carillon.runs
-            SELECT 'r' || i, 'e' || i, 1, 'job-' || i, 's:1:' || i, 0, now(), '', false, false, 'offered', 0, NULL,
-                   NULL, 'w', NULL, NULL, NULL, NULL, ''
+            SELECT 'r' || i, 'e' || i, 1, 'job-' || i, 's:1:' || i, 0, now(), '', false, false, false, 'offered', 0,
+                   NULL, NULL, 'w', NULL, NULL, NULL, NULL, ''
               FROM generate_series(1, 20000) i
             """)
         try await database.query(
             """
             INSERT INTO carillon.run_history
-            SELECT 'h' || i, 'e' || i % 50, 1, 'job', 's:1:' || i, 0, now(), '', false, false, 'succeeded', 0, NULL,
-                   NULL, 'w', NULL, NULL, NULL, to_timestamp(1795262400 + i * 20), ''
+            SELECT 'h' || i, 'e' || i % 50, 1, 'job', 's:1:' || i, 0, now(), '', false, false, false, 'succeeded', 0,
+                   NULL, NULL, 'w', NULL, NULL, NULL, to_timestamp(1795262400 + i * 20), ''
               FROM generate_series(1, 20000) i
             """)
         try await database.query(

@@ -123,6 +123,33 @@ struct RunConformanceTests {
         }
     }
 
+    @Test("an update writes all that can change of a run, and a new leader reads it", arguments: Backend.allCases)
+    func wholeUpdate(_ backend: Backend) async throws {
+        try await withStore(backend) { bench in
+            let job = Job.scheduled("e1")
+            let full = Run.full("r1", of: job)
+            let empty = Run(
+                id: full.id, job: full.job, jobName: full.jobName, cause: full.cause, lane: full.lane, due: full.due,
+                adHocArguments: full.adHocArguments, isHighPriority: full.isHighPriority)
+            try await bench.commit { $0.newRuns = [empty] }
+            try await bench.commit { $0.runs = [.from(.queued, to: full)] }
+            #expect(try await bench.run(full.id) == full)
+            try await bench.commit { $0.runs = [.from(.waiting, attempt: full.attempt, to: empty)] }
+            #expect(try await bench.run(full.id) == empty)
+        }
+    }
+
+    /// A field that is added to a value without a column would silently be lost in every failover.
+    @Test("each field of what is stored is known to the store")
+    func fields() throws {
+        #expect(Mirror(reflecting: Run.full("r1", of: .scheduled("e1"))).children.count == 19)
+        #expect(Mirror(reflecting: try JobDefinition.full()).children.count == 22)
+        #expect(Mirror(reflecting: Job.scheduled("e1")).children.count == 10)
+        #expect(Mirror(reflecting: Worker.named("w")).children.count == 3)
+        #expect(Mirror(reflecting: Worker.named("w").description).children.count == 6)
+        #expect(Mirror(reflecting: AttemptRecord.failed("r1", 0, at: at(0))).children.count == 9)
+    }
+
     @Test("a finished run moves to history with its tries and its verdict", arguments: Backend.allCases)
     func finish(_ backend: Backend) async throws {
         try await withStore(backend) { bench in

@@ -23,6 +23,8 @@ enum RunSQL {
             .timestampArray(runs.map(\.offeredAt.microseconds)),
             .timestampArray(runs.map(\.startedAt.microseconds)),
             .textArray(runs.map(\.reason.withoutNUL)),
+            .boolArray(runs.map(\.isLast)),
+            .boolArray(runs.map(\.isAbortRequested)),
             .textArray(updates.map(\.expectation)),
             .intArray(updates.map { Int64($0.expectedAttempt) }),
             .int(Int64(updates.count)))
@@ -77,7 +79,7 @@ enum RunSQL {
             .textArray(revised.map(\.reason.withoutNUL)))
     }
 
-    /// The 19 columns of `input`, below.
+    /// The 20 columns of `input`, below.
     private static func columns(_ runs: [Run]) -> [PostgresValue] {
         [
             .textArray(runs.map(\.id.rawValue)),
@@ -90,6 +92,7 @@ enum RunSQL {
             .textArray(runs.map(\.adHocArguments)),
             .boolArray(runs.map(\.isHighPriority)),
             .boolArray(runs.map(\.isLast)),
+            .boolArray(runs.map(\.isAbortRequested)),
             .textArray(runs.map(\.state.rawValue)),
             .intArray(runs.map { Int64($0.attempt) }),
             .timestampArray(runs.map(\.notBefore.microseconds)),
@@ -105,14 +108,14 @@ enum RunSQL {
     // MARK: SQL
 
     private static let names = """
-        id, job_id, job_version, job_name, cause, lane, due, arguments, high_priority, is_last, state, attempt, \
-        not_before, start_deadline, worker, offered_at, started_at, finished_at, reason
+        id, job_id, job_version, job_name, cause, lane, due, arguments, high_priority, is_last, abort_requested, \
+        state, attempt, not_before, start_deadline, worker, offered_at, started_at, finished_at, reason
         """
 
     private static let arrays = """
         $1::text[], $2::text[], $3::int8[], $4::text[], $5::text[], $6::int8[], $7::timestamptz[], $8::text[], \
-        $9::bool[], $10::bool[], $11::text[], $12::int8[], $13::timestamptz[], $14::timestamptz[], $15::text[], \
-        $16::timestamptz[], $17::timestamptz[], $18::timestamptz[], $19::text[]
+        $9::bool[], $10::bool[], $11::bool[], $12::text[], $13::int8[], $14::timestamptz[], $15::timestamptz[], \
+        $16::text[], $17::timestamptz[], $18::timestamptz[], $19::timestamptz[], $20::text[]
         """
 
     static let beginRuns = """
@@ -123,27 +126,29 @@ enum RunSQL {
     static let updateRuns = """
         WITH input AS (
           SELECT * FROM unnest($1::text[], $2::text[], $3::int8[], $4::timestamptz[], $5::timestamptz[], $6::text[],
-                               $7::timestamptz[], $8::timestamptz[], $9::text[], $10::text[], $11::int8[])
-            AS i(id, state, attempt, not_before, start_deadline, worker, offered_at, started_at, reason, expected,
-                 expected_attempt)
+                               $7::timestamptz[], $8::timestamptz[], $9::text[], $10::bool[], $11::bool[], $12::text[],
+                               $13::int8[])
+            AS i(id, state, attempt, not_before, start_deadline, worker, offered_at, started_at, reason, is_last,
+                 abort_requested, expected, expected_attempt)
         ), updated AS (
           UPDATE carillon.runs r
              SET state = i.state, attempt = i.attempt, not_before = i.not_before, start_deadline = i.start_deadline,
                  worker = i.worker, offered_at = i.offered_at, started_at = i.started_at, reason = i.reason,
+                 is_last = i.is_last, abort_requested = i.abort_requested,
                  claimed_by_boot =
                    CASE WHEN i.state = 'started' AND i.attempt = r.attempt THEN r.claimed_by_boot END
             FROM input i
            WHERE r.id = i.id AND r.attempt = i.expected_attempt AND r.state = ANY (string_to_array(i.expected, ','))
           RETURNING r.id
         )
-        SELECT carillon.expect((SELECT count(*) FROM updated), $12::int8, 'runs to update'
+        SELECT carillon.expect((SELECT count(*) FROM updated), $14::int8, 'runs to update'
           || \(SQL.missing(from: "updated")))
         """
 
     /// A run that expects no state was never in the hot table; it must not be there under another identity either.
     static let finishRuns = """
         WITH input AS (
-          SELECT * FROM unnest(\(arrays), $20::text[], $21::int8[]) AS i(\(names), expected, expected_attempt)
+          SELECT * FROM unnest(\(arrays), $21::text[], $22::int8[]) AS i(\(names), expected, expected_attempt)
         ), gone AS (
           DELETE FROM carillon.runs r USING input i
            WHERE r.id = i.id AND r.attempt = i.expected_attempt AND r.state = ANY (string_to_array(i.expected, ','))
@@ -151,11 +156,11 @@ enum RunSQL {
         ), moved AS (
           INSERT INTO carillon.run_history (\(names), claimed_by_boot)
           SELECT i.id, i.job_id, i.job_version, i.job_name, i.cause, i.lane, i.due, i.arguments, i.high_priority,
-                 i.is_last, i.state, i.attempt, i.not_before, i.start_deadline, i.worker, i.offered_at, i.started_at,
-                 i.finished_at, i.reason, g.claimed_by_boot
+                 i.is_last, i.abort_requested, i.state, i.attempt, i.not_before, i.start_deadline, i.worker,
+                 i.offered_at, i.started_at, i.finished_at, i.reason, g.claimed_by_boot
             FROM input i LEFT JOIN gone g ON g.id = i.id
         )
-        SELECT carillon.expect((SELECT count(*) FROM gone), $22::int8, 'runs to finish'
+        SELECT carillon.expect((SELECT count(*) FROM gone), $23::int8, 'runs to finish'
                  || \(SQL.missing(from: "gone", where: "i.expected <> ''"))),
                carillon.expect((SELECT count(*) FROM input i JOIN carillon.runs r
                                    ON r.job_id = i.job_id AND r.cause = i.cause AND r.lane = i.lane

@@ -38,8 +38,8 @@ enum RunRow {
     /// Of `runs` or `run_history` under the alias `r`.
     static let columns = """
         r.id, r.job_id, r.job_version, r.job_name, r.cause, r.lane, r.due, r.arguments, r.high_priority, r.is_last, \
-        r.state, r.attempt, r.not_before, r.start_deadline, r.worker, r.offered_at, r.started_at, r.finished_at, \
-        r.reason
+        r.abort_requested, r.state, r.attempt, r.not_before, r.start_deadline, r.worker, r.offered_at, \
+        r.started_at, r.finished_at, r.reason
         """
 
     static func read(_ row: inout RowReader) throws -> Run {
@@ -53,7 +53,8 @@ enum RunRow {
         return Run(
             id: id, job: job, jobName: jobName, cause: cause, lane: try row.int(), due: try row.instant(),
             adHocArguments: try row.text(), isHighPriority: try row.bool(), isLast: try row.bool(),
-            state: try row.word(of: RunState.self), attempt: try row.int(), notBefore: try row.optionalInstant(),
+            isAbortRequested: try row.bool(), state: try row.word(of: RunState.self), attempt: try row.int(),
+            notBefore: try row.optionalInstant(),
             startDeadline: try row.optionalInstant(), worker: try row.text(), offeredAt: try row.optionalInstant(),
             startedAt: try row.optionalInstant(), finishedAt: try row.optionalInstant(), reason: try row.text())
     }

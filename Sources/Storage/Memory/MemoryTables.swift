@@ -181,6 +181,8 @@ public struct MemoryTables: Sendable {
     private mutating func apply(_ update: RunUpdate) throws(StoreError) {
         let current = try expected(update)
         var next = current
+        next.run.isLast = update.run.isLast
+        next.run.isAbortRequested = update.run.isAbortRequested
         next.run.state = update.run.state
         next.run.attempt = update.run.attempt
         next.run.notBefore = update.run.notBefore

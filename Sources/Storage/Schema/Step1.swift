@@ -109,6 +109,7 @@ extension Schema {
           arguments text NOT NULL,
           high_priority bool NOT NULL,
           is_last bool NOT NULL,
+          abort_requested bool NOT NULL,
           state text NOT NULL,
           attempt int4 NOT NULL,
           not_before timestamptz,
@@ -121,7 +122,7 @@ extension Schema {
           reason text NOT NULL,
           CONSTRAINT runs_once UNIQUE (job_id, cause, lane)
         ) WITH (
-          fillfactor = 60,
+          fillfactor = 50,
           autovacuum_vacuum_threshold = 200,
           autovacuum_vacuum_scale_factor = 0.05,
           autovacuum_analyze_threshold = 500,
@@ -139,6 +140,7 @@ extension Schema {
           arguments text NOT NULL,
           high_priority bool NOT NULL,
           is_last bool NOT NULL,
+          abort_requested bool NOT NULL,
           state text NOT NULL,
           attempt int4 NOT NULL,
           not_before timestamptz,
