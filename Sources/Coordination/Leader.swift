@@ -40,12 +40,16 @@ public actor Leader: LeaderOffice {
     static let inboxLimit = 20_000
     /// Jobs that one read of the agenda takes at first.
     static let agendaPage = 5_000
+    /// Conflicts over one thing, with the state read anew after each, that end the attempt to get past it.
+    static let refusalsInARow = 3
     /// The longest wait: a step of the wall clock is noticed within it.
     static let longestWait = Duration.seconds(1)
 
     enum Item: Sendable {
         case command(LeaderCommand, CheckedContinuation<Result<LeaderReply, DomainError>, Never>)
         case answer(WorkerDescription, offers: [AttemptID], reply: OfferReply?)
+        /// One of a request whose reports were refused together.
+        case report(AttemptReport)
     }
 
     public init(
@@ -95,12 +99,17 @@ public actor Leader: LeaderOffice {
         try await withThrowingDiscardingTaskGroup { group in
             while true {
                 try Task.checkCancellation()
+                // A child that found the office lost has ended the group, not this loop; its error is thrown below.
+                if group.isCancelled { return }
                 try await self.extendAgenda(office)
                 let effects = try await self.turn(office)
+                try checkTrust(office)
                 for effect in effects { self.perform(effect, term: term, in: &group) }
                 if effects.isEmpty { try await self.rest() }
             }
         }
+        try Task.checkCancellation()
+        throw LossOfOffice("a request to a worker has ended it")
     }
 
     private struct Office: Sendable {
@@ -113,7 +122,8 @@ public actor Leader: LeaderOffice {
         let snapshot = try await store.loadOffice(office.term)
         try checkTrust(office)
         state = LeaderState(
-            snapshot: snapshot, term: office.term, node: node, policy: policy, zones: zones, now: moment())
+            snapshot: snapshot, term: office.term, node: node, policy: policy, zones: zones, now: moment(),
+            continuing: state)
         log.info("read \(snapshot.runs.count) runs, \(snapshot.workers.count) workers for term \(office.term)")
     }
 
@@ -146,6 +156,8 @@ public actor Leader: LeaderOffice {
     private func rest() async throws {
         guard inbox.isEmpty, let state else { return }
         let now = moment()
+        // Only a part of what is due soon has been read.
+        if state.agendaThrough < now.wall.advanced(by: policy.horizon / 2) { return }
         var wait = Self.longestWait
         if let wall = state.nextWall { wait = min(wait, now.wall.duration(to: wall)) }
         if let uptime = state.nextUptime { wait = min(wait, uptime - now.uptime) }
@@ -222,8 +234,8 @@ public actor Leader: LeaderOffice {
         if !changes.isEmpty {
             try await store.commit(office.term, changes)
         }
+        // Nothing may be thrown from here on: whoever catches an error answers the batch.
         answer(batch, results)
-        try checkTrust(office)
         return effects
     }
 
@@ -233,6 +245,10 @@ public actor Leader: LeaderOffice {
         switch item {
         case .command(let command, _):
             do { return .success(try state.apply(command, facts: facts, now: now)) } catch { return .failure(error) }
+        case .report(let report):
+            do { return .success(try state.apply(.reports([report]), facts: facts, now: now)) } catch {
+                return .failure(error)
+            }
         case .answer(let worker, let offers, let reply):
             state.offerAnswered(by: worker, offers: offers, reply: reply, now: now)
             return .success(.done)
@@ -243,10 +259,7 @@ public actor Leader: LeaderOffice {
         var names: Set<String> = []
         for case .command(let command, _) in batch { names.formUnion(LeaderState.namesNeeded(by: command)) }
         guard !names.isEmpty else { return [:] }
-        let jobs: [Job]
-        do { jobs = try await store.jobs(office.term, named: names.sorted()) } catch {
-            throw error
-        }
+        let jobs = try await store.jobs(office.term, named: names.sorted())
         return Dictionary(jobs.map { ($0.definition.name, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
@@ -260,13 +273,9 @@ public actor Leader: LeaderOffice {
             // What is due comes first, as in any turn.
             effects += try await isolateTimers(office)
             while let item = rest.first {
-                do {
-                    effects += try await commit([item], office, timers: false)
-                } catch let error as StoreError where error.code == .conflict || error.code == .data {
-                    refuse(item, because: error)
-                    try await restart(office)
-                }
+                effects += try await isolate(item, office)
                 rest = rest.dropFirst()
+                effects += try await isolateTimers(office)
             }
         } catch {
             answerUnknown(Array(rest))
@@ -275,14 +284,42 @@ public actor Leader: LeaderOffice {
         return effects
     }
 
+    /// Answers the item exactly once, or throws without having answered it.
+    private func isolate(_ item: Item, _ office: Office) async throws -> [Effect] {
+        if case .command(.reports(let reports), let continuation) = item, reports.count > 1 {
+            // The end of one try must not be lost because another one's is refused.
+            var effects: [Effect] = []
+            for report in reports { effects += try await isolate(.report(report), office) }
+            continuation.resume(returning: .success(.reports(ReportReply(acknowledged: reports.map(\.attempt)))))
+            return effects
+        }
+        do {
+            return try await commit([item], office, timers: false)
+        } catch let error as StoreError where error.code == .conflict || error.code == .data {
+            try await restart(office)
+            refuse(item, because: error)
+            return []
+        }
+    }
+
+    /// Decides what is due in a transaction each. What the database refuses twice in the state that it has just given
+    /// it will refuse for ever: the job is disabled; where it is no job's doing another node may know better.
     private func isolateTimers(_ office: Office) async throws -> [Effect] {
         var effects: [Effect] = []
+        var conflicts: [JobVersion: Int] = [:]
+        var others = 0
         while let subject = state?.advanceOne(to: moment()) {
             do {
                 effects += try await commit([], office, timers: false)
             } catch let error as StoreError where error.code == .conflict || error.code == .data {
                 try await restart(office)
-                guard case .job(let version) = subject, error.code == .data else { continue }
+                guard case .job(let version) = subject else {
+                    others += 1
+                    if others >= Self.refusalsInARow { throw LossOfOffice("the database refuses: \(error.message)") }
+                    continue
+                }
+                conflicts[version, default: 0] += 1
+                guard error.code == .data || conflicts[version, default: 0] >= Self.refusalsInARow else { continue }
                 log.error("the database refused an occurrence of job \(version.job): \(error.message)")
                 state?.disable(version, reason: "the database refused its occurrence: \(error.message)")
                 effects += try await commit([], office, timers: false)
@@ -301,6 +338,7 @@ public actor Leader: LeaderOffice {
         published.withLock {
             $0.term = state.term
             $0.activeRuns = state.activeRuns
+            $0.queuedRuns = state.queuedRuns
             $0.liveWorkers = state.liveWorkers
             $0.turns += 1
             if let due, due <= now { $0.lag = due.duration(to: now) } else { $0.lag = .zero }
@@ -316,6 +354,9 @@ public actor Leader: LeaderOffice {
     }
 
     private func refuse(_ item: Item, because error: StoreError) {
+        if case .report(let report) = item {
+            log.warning("dropped a report of \(report.attempt) that contradicts the database: \(error.message)")
+        }
         guard case .command(let command, let continuation) = item else { return }
         if case .reports(let reports) = command {
             // Reports of tries that were never claimed: a worker that lies or repeats itself changes nothing.
@@ -331,7 +372,8 @@ public actor Leader: LeaderOffice {
         for case .command(_, let continuation) in batch {
             continuation.resume(
                 returning: .failure(
-                    .unavailable("this node lost its office while it worked on the request; whether it took effect is unknown")))
+                    .unavailable(
+                        "this node lost its office while it worked on the request; whether it took effect is unknown")))
         }
     }
 
@@ -363,7 +405,10 @@ public actor Leader: LeaderOffice {
             case .taken(_, let refused, _) where refused.isEmpty: return
             case .taken: deliver(.answer(worker, offers: attempts, reply: reply))
             case .stale(let highest):
-                if highest > batch.term { throw LossOfOffice("worker \(worker.name) has seen term \(highest)") }
+                if highest > batch.term {
+                    arrival.signal()
+                    throw LossOfOffice("worker \(worker.name) has seen term \(highest)")
+                }
                 deliver(.answer(worker, offers: attempts, reply: reply))
             }
         } catch let error as TransportError {

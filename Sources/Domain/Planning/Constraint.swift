@@ -4,6 +4,8 @@ public struct Constraint: Hashable, Sendable {
     public let attribute: String
     public let comparison: Operator
     public let value: String
+    /// For LIKE and UNLIKE.
+    private let pattern: Pattern?
 
     /// - Throws: `DomainError.invalid` for an unknown operator, an empty attribute, a pattern that is too long or is not
     ///   a regular expression.
@@ -15,9 +17,12 @@ public struct Constraint: Hashable, Sendable {
         guard value.utf8.count <= Limits.constraintPattern else {
             throw .invalid("the value of a constraint may have at most \(Limits.constraintPattern) bytes")
         }
-        if known != .equals {
-            do { _ = try Regex(value) } catch {
-                throw .invalid("'\(value)' is not a regular expression, in the constraint on '\(attribute)'")
+        if known == .equals {
+            pattern = nil
+        } else {
+            do { pattern = try Pattern(value) } catch {
+                throw .invalid(
+                    "'\(value)' is not a regular expression, in the constraint on '\(attribute)': \(error.message)")
             }
         }
         self.attribute = attribute
@@ -30,15 +35,19 @@ public struct Constraint: Hashable, Sendable {
         guard let actual = attributes[attribute] else { return false }
         switch comparison {
         case .equals: return actual == value
-        case .like: return matches(actual)
-        case .unlike: return !matches(actual)
+        case .like: return pattern?.matches(actual) == true
+        case .unlike: return pattern?.matches(actual) == false
         }
     }
 
-    private func matches(_ actual: String) -> Bool {
-        // It compiled when the constraint was made; one that no longer does matches nothing.
-        guard let pattern = try? Regex(value) else { return false }
-        return actual.wholeMatch(of: pattern) != nil
+    public static func == (left: Self, right: Self) -> Bool {
+        left.attribute == right.attribute && left.comparison == right.comparison && left.value == right.value
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(attribute)
+        hasher.combine(comparison)
+        hasher.combine(value)
     }
 
     public var text: String { "\(attribute) \(comparison.rawValue) \(value)" }

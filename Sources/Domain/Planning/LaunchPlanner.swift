@@ -95,17 +95,25 @@ private struct Deliberation {
             first = last
         }
         for occurrence in schedule.occurrences(
-            from: first.index, through: last.due, limit: situation.policy.launchesPerTurn)
+            from: first.index, through: last.due, limit: max(1, situation.policy.launchesPerTurn))
         {
-            launchOrSkip(occurrence)
+            if let refusal = refusal(for: situation.definition) {
+                // What keeps this one out keeps all later ones of this decision out: nothing ends meanwhile.
+                note(occurrence, last, .skipped, refusal)
+                return
+            }
+            launch(occurrence)
         }
     }
 
     /// Records what is older than the window; returns the first occurrence that is not, or nil where none is left.
-    private mutating func dropMissed(from first: Occurrence, through last: Occurrence, window: Duration) -> Occurrence? {
+    private mutating func dropMissed(from first: Occurrence, through last: Occurrence, window: Duration) -> Occurrence?
+    {
         let opens = situation.now.advanced(by: .zero - window)
         guard first.due < opens else { return first }
-        guard let lastMissed = schedule.last(atOrBefore: Instant(microseconds: opens.microseconds - 1)) else { return first }
+        guard let lastMissed = schedule.last(atOrBefore: Instant(microseconds: opens.microseconds - 1)) else {
+            return first
+        }
         let end = min(lastMissed.index, last.index) == last.index ? last : lastMissed
         note(first, end, .missed, "no leader decided it within its start window of \(window.secondsText)")
         return end.index == last.index ? nil : schedule.next(afterIndex: end.index)
@@ -115,13 +123,8 @@ private struct Deliberation {
         schedule.last(atOrBefore: Instant(microseconds: last.due.microseconds - 1)) ?? first
     }
 
-    private mutating func launchOrSkip(_ occurrence: Occurrence) {
-        let definition = situation.definition
-        if let refusal = refusal(for: definition) {
-            note(occurrence, occurrence, .skipped, refusal)
-            return
-        }
-        if definition.overlap != .allow, active > 0 { waiting += 1 }
+    private mutating func launch(_ occurrence: Occurrence) {
+        if situation.definition.overlap != .allow, active > 0 { waiting += 1 }
         active += 1
         note(occurrence, occurrence, .launched, "", startDeadline: window.map { occurrence.due.advanced(by: $0) })
     }

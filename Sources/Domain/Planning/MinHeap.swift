@@ -1,5 +1,5 @@
 /// A binary heap of values by key, smallest first; equal keys come out in the order of the tie-breaker, so that two
-/// runs of one simulation agree. Nothing is removed from within: whoever pops checks whether the value still holds.
+/// runs of one simulation agree. Whoever pops checks whether the value still holds.
 struct MinHeap<Key: Comparable & Sendable, Value: Sendable>: Sendable {
     private var entries: [(key: Key, order: UInt64, value: Value)] = []
     private var inserted: UInt64 = 0
@@ -31,8 +31,14 @@ struct MinHeap<Key: Comparable & Sendable, Value: Sendable>: Sendable {
         return (top.key, top.value)
     }
 
-    private mutating func sink() {
-        var parent = 0
+    /// Forgets what no longer matters. Linear.
+    mutating func removeAll(where isGone: (Value) -> Bool) {
+        entries.removeAll { isGone($0.value) }
+        for index in stride(from: entries.count / 2 - 1, through: 0, by: -1) { sink(from: index) }
+    }
+
+    private mutating func sink(from start: Int = 0) {
+        var parent = start
         while true {
             var least = parent
             for child in [2 * parent + 1, 2 * parent + 2] where child < entries.count && precedes(child, least) {

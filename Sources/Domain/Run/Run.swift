@@ -91,9 +91,9 @@ public enum Cause: Hashable, Sendable {
         guard parts.count == 2 else { return nil }
         switch parts[0] {
         case "s":
-            let numbers = parts[1].split(separator: ":").compactMap { Int64($0) }
-            guard numbers.count == 2 else { return nil }
-            self = .schedule(version: numbers[0], index: numbers[1])
+            let numbers = parts[1].split(separator: ":", omittingEmptySubsequences: false).map { Int64($0) }
+            guard numbers.count == 2, let version = numbers[0], let index = numbers[1] else { return nil }
+            self = .schedule(version: version, index: index)
         case "m": self = .manual(key: parts[1])
         case "p": self = .parents(key: parts[1])
         default: return nil

@@ -105,4 +105,3 @@ public struct AttemptRecord: Hashable, Sendable {
         self.outputTail = outputTail
     }
 }
-

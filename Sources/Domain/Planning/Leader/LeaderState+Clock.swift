@@ -43,13 +43,23 @@ extension LeaderState {
     /// gone from the system's tables) disables the job; the others go on.
     mutating func schedule(_ job: Job) {
         agenda[job.id] = nil
-        guard job.isEnabled, let next = job.next, case .schedule(let text) = job.definition.trigger else { return }
-        guard next.due < agendaThrough else { return }
+        guard job.isEnabled, let stored = job.next, case .schedule(let text) = job.definition.trigger else { return }
+        guard stored.due < agendaThrough else { return }
         do {
-            agenda[job.id] = AgendaEntry(job: job, schedule: try text.schedule(zones: zones))
+            let schedule = try text.schedule(zones: zones)
+            // Computed with the zones of today (calendar.md rule 5): the stored instant may come from older ones.
+            guard let next = schedule.next(afterIndex: job.decidedThrough ?? (stored.index - 1)) else {
+                exhausted(job.reference)
+                return
+            }
+            guard next.due < agendaThrough else { return }
+            var job = job
+            job.next = next
+            agenda[job.id] = AgendaEntry(job: job, schedule: schedule)
             wallTimers.insert(.due(job.reference), at: next.due)
         } catch {
-            disable(job.reference, reason: "its schedule cannot be computed: \(error.message)")
+            disable(
+                job.reference, reason: "its schedule cannot be computed: \(error.message)", undecidedFrom: stored.due)
         }
     }
 
@@ -66,6 +76,7 @@ extension LeaderState {
         switch timer {
         case .offerTimeout(let attempt): offerUnanswered(attempt, now: now)
         case .workerSilence(let name): checkSilence(of: name, now: now)
+        case .absence(let name): checkAbsence(of: name, now: now)
         case .requeue(let attempt):
             guard let active = runs[attempt.run], active.run.attempt == attempt.number, active.run.state == .queued
             else { return }
@@ -79,14 +90,14 @@ extension LeaderState {
             return
         }
         let mine = runsOfJob[version.job] ?? []
-        let waiting = mine.reduce(0) { $0 + (runs[$1]?.run.state == .queued ? 1 : 0) }
+        // Where none is with a worker, the first of those that are queued is not waiting for another one.
+        let queued = mine.reduce(0) { $0 + (runs[$1]?.run.state == .queued ? 1 : 0) }
+        let waiting = mine.count > queued ? queued : max(0, queued - 1)
         let situation = LaunchPlanner.Situation(
             schedule: entry.schedule, definition: entry.job.definition, next: next, now: now.wall, active: mine.count,
             waiting: waiting, policy: policy)
         guard let decision = LaunchPlanner.decide(situation) else {
-            // The clock was stepped back, or the timer came early: nothing is due yet.
-            if next.due > now.wall { wallTimers.insert(.due(version), at: next.due) }
-            return
+            return  // A timer that was left over: the one for what is next stands already.
         }
         record(decision, of: entry, now: now)
     }
@@ -125,7 +136,11 @@ extension LeaderState {
         }
         if next.due < agendaThrough {
             agenda[version.job] = entry
-            wallTimers.insert(.due(version), at: next.due)
+            if next.due <= now.wall {
+                postponed[version] = next.due
+            } else {
+                wallTimers.insert(.due(version), at: next.due)
+            }
         } else {
             agenda[version.job] = nil
         }
@@ -147,7 +162,16 @@ extension LeaderState {
 
     /// Switches a job off; the others go on.
     public mutating func disable(_ version: JobVersion, reason: String) {
-        agenda[version.job] = nil
+        let entry = agenda[version.job].flatMap { $0.job.version == version.version ? $0 : nil }
+        disable(version, reason: reason, undecidedFrom: entry?.job.next?.due)
+    }
+
+    /// The era ends before the first occurrence without a verdict: none of those that follow is wanted.
+    private mutating func disable(_ version: JobVersion, reason: String, undecidedFrom: Instant?) {
+        if agenda[version.job]?.job.version == version.version { agenda[version.job] = nil }
+        if let undecidedFrom {
+            changes.closedEras.append((job: version, at: undecidedFrom.advanced(by: .microseconds(-1))))
+        }
         if dependents[version.job]?.version == version.version { dependents[version.job]?.isEnabled = false }
         changes.disabled.append((job: version, reason: reason))
         if !reason.isEmpty {

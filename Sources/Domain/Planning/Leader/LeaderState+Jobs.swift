@@ -63,6 +63,10 @@ extension LeaderState {
     private func current(_ job: Job) -> Job {
         if let entry = agenda[job.id], entry.job.version >= job.version { return entry.job }
         if let dependent = dependents[job.id], dependent.version >= job.version { return dependent }
+        guard let advance = advances[job.reference] else { return job }
+        var job = job
+        job.decidedThrough = advance.decidedThrough
+        job.next = advance.next
         return job
     }
 
@@ -123,6 +127,8 @@ extension LeaderState {
     /// Ends the era of a version. What is due by now and has no verdict gets one.
     private mutating func closeEra(of job: Job, reason: String, now: Moment) {
         agenda[job.id] = nil
+        // Where the version stood does not matter any more, and its row is gone when advances are written.
+        advances[job.reference] = nil
         guard job.isEnabled, case .schedule(let text) = job.definition.trigger else { return }
         changes.closedEras.append((job: job.reference, at: now.wall))
         guard let next = job.next, next.due <= now.wall, let schedule = try? text.schedule(zones: zones),
@@ -160,7 +166,7 @@ extension LeaderState {
             guard let parent = facts[name] else {
                 throw .invalid("parent job '\(name)' not found: create it before '\(definition.name)'")
             }
-            ids.append(parent.id)
+            if !ids.contains(parent.id) { ids.append(parent.id) }
         }
         if let path = cycle(from: ids, to: id) {
             let names = path.map { dependents[$0]?.definition.name ?? $0.rawValue }.joined(separator: " → ")
@@ -297,7 +303,9 @@ public struct TaskID: Hashable, Sendable {
 
     public init?(_ text: String) {
         let parts = text.split(separator: ":", maxSplits: 4, omittingEmptySubsequences: false)
-        guard parts.count >= 4, parts[0] == "ct", let due = Int64(parts[1]), let attempt = Int(parts[2]) else { return nil }
+        guard parts.count >= 4, parts[0] == "ct", let due = Int64(parts[1]), let attempt = Int(parts[2]) else {
+            return nil
+        }
         dueMilliseconds = due
         self.attempt = attempt
         jobName = String(parts[3])

@@ -66,6 +66,15 @@ extension LeaderState {
         runs[id] = active
         let key = QueueKey(isHighPriority: active.run.isHighPriority, due: active.run.due, id: id)
         queues[active.shape, default: MinHeap()].insert(id, at: key)
+        sweep(active.shape)
+    }
+
+    /// Entries of runs that ended while they waited are forgotten when they are most of a queue, so that one run that
+    /// finds no worker does not keep those behind it for ever.
+    private mutating func sweep(_ shape: Shape) {
+        guard let count = queues[shape]?.count, count > 64, count > 2 * runs.count else { return }
+        let waiting = Set(runs.values.filter { $0.run.state == .queued && $0.isQueued }.map(\.run.id))
+        queues[shape]?.removeAll { !waiting.contains($0) }
     }
 
     private func isBlocked(_ active: ActiveRun) -> Bool {
@@ -87,7 +96,7 @@ extension LeaderState {
         guard let active = runs[attempt.run], active.run.attempt == attempt.number, active.run.state == .waiting
         else { return }
         // The database still says waiting, which the offer that follows expects.
-        runs[attempt.run]?.run.state = .queued
+        runs[attempt.run]?.become(.queued)
         runs[attempt.run]?.run.notBefore = nil
         runs[attempt.run]?.isQueued = true
         queues[active.shape, default: MinHeap()].insert(
@@ -99,9 +108,7 @@ extension LeaderState {
     mutating func closeWindow(_ id: RunID, now: Moment) {
         guard let active = runs[id], active.run.attempt == 0 else { return }
         guard active.run.state == .queued || active.run.state == .offered else { return }
-        let why = explain(active)
-        changes.revisedVerdicts.append((run: id, verdict: .missed, reason: "its start window closed: \(why)"))
-        end(id, in: .missed, reason: "its start window closed: \(why)", record: nil, now: now)
+        end(id, in: .missed, reason: "its start window closed: \(explain(active))", record: nil, now: now)
     }
 
     /// Why a run has not started, for people.
@@ -124,9 +131,11 @@ extension LeaderState {
     // MARK: Holding a worker's resources
 
     mutating func hold(_ active: ActiveRun) {
-        guard let used = workers[active.run.worker]?.used else { return }
+        guard !active.run.worker.isEmpty else { return }
+        guard runsOfWorker[active.run.worker, default: []].insert(active.run.id).inserted,
+            let used = workers[active.run.worker]?.used
+        else { return }
         workers[active.run.worker]?.used = used + active.definition.resources
-        runsOfWorker[active.run.worker, default: []].insert(active.run.id)
     }
 
     mutating func letGo(_ active: ActiveRun) {
@@ -134,6 +143,11 @@ extension LeaderState {
             let used = workers[active.run.worker]?.used
         else { return }
         workers[active.run.worker]?.used = used - active.definition.resources
+        if runsOfWorker[active.run.worker]?.isEmpty == true {
+            // Sums of fractions drift; whoever holds nothing uses nothing.
+            runsOfWorker[active.run.worker] = nil
+            workers[active.run.worker]?.used = .zero
+        }
     }
 
     // MARK: Ending
@@ -153,7 +167,7 @@ extension LeaderState {
         switch consequence {
         case .end(let state): end(id, in: state, reason: record.reason, record: record, now: now)
         case .retry(let notBefore):
-            active.run.state = .waiting
+            active.become(.waiting)
             active.run.attempt += 1
             active.run.notBefore = notBefore
             active.run.reason = record.reason
@@ -175,7 +189,13 @@ extension LeaderState {
         guard var active = runs[id] else { return }
         if active.run.state == .offered && record == nil { letGo(active) }
         let job = active.run.job
-        active.run.state = state
+        if active.run.attempt == 0, active.run.state == .queued || active.run.state == .offered,
+            record.map({ $0.worker.isEmpty }) ?? true, case .schedule = active.run.cause
+        {
+            // Nothing was ever started for this occurrence.
+            changes.revisedVerdicts.append((run: id, verdict: state == .aborted ? .skipped : .missed, reason: reason))
+        }
+        active.become(state)
         active.run.reason = reason
         active.run.finishedAt = record?.finishedAt ?? now.wall
         active.run.notBefore = nil
@@ -274,7 +294,9 @@ extension LeaderState {
     }
 
     mutating func completionOverdue(_ attempt: AttemptID, now: Moment) {
-        guard let active = runs[attempt.run], active.run.attemptID == attempt, active.run.state == .started else { return }
+        guard let active = runs[attempt.run], active.run.attemptID == attempt, active.run.state == .started else {
+            return
+        }
         conclude(
             attempt.run,
             record: AttemptRecord(

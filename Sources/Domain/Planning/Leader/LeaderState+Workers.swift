@@ -12,6 +12,11 @@ extension LeaderState {
             registered: known.map { $0.worker.description.boot == description.boot ? $0.worker.registered : now.wall }
                 ?? now.wall)
         var state = known ?? WorkerState(worker: worker, lastHeard: now.uptime)
+        if known == nil {
+            for id in runsOfWorker[description.name] ?? [] {
+                if let active = runs[id] { state.used = state.used + active.definition.resources }
+            }
+        }
         state.worker = worker
         state.lastHeard = now.uptime
         state.isLive = true
@@ -32,6 +37,8 @@ extension LeaderState {
         workers[heartbeat.worker]?.lastHeard = now.uptime
         workers[heartbeat.worker]?.isLive = true
         watchSilence(of: heartbeat.worker)
+        // A worker starts only what was granted: that it has started tells of a claim through another node.
+        noteClaims(of: heartbeat.worker, heartbeat.held.filter { $0.phase != .accepted }.map(\.attempt), now: now)
         var unwanted: [AttemptID] = []
         for held in heartbeat.held where held.phase != .finished && !isWanted(held.attempt, of: heartbeat.worker) {
             unwanted.append(held.attempt)
@@ -89,6 +96,14 @@ extension LeaderState {
         effects.append(.notice("worker \(name) is silent; \(mine.count) runs were with it"))
     }
 
+    /// Runs of a worker that has not shown itself to this leader at all.
+    mutating func checkAbsence(of name: String, now: Moment) {
+        guard workers[name] == nil else { return }
+        for id in (runsOfWorker[name] ?? []).sorted() where runs[id]?.run.state == .started {
+            lose(id, reason: "worker \(name) is unknown and silent", now: now)
+        }
+    }
+
     private mutating func lose(_ id: RunID, reason: String, now: Moment) {
         guard let active = runs[id] else { return }
         if lostAttempts.count >= 10_000 { lostAttempts.removeAll() }
@@ -125,7 +140,7 @@ extension LeaderState {
             guard var active = runs[attempt.run], active.run.attempt == attempt.number, active.run.state == .offered,
                 active.run.worker == worker
             else { continue }
-            active.run.state = .started
+            active.become(.started)
             active.run.startedAt = now.wall
             active.persisted = .init(state: .started, attempt: attempt.number)
             runs[attempt.run] = active
@@ -162,7 +177,7 @@ extension LeaderState {
         guard var active = runs[report.attempt.run] else { return }
         letGo(active)
         active.lastRecord = record
-        active.run.state = .started
+        if active.run.state == .offered { active.become(.started) }
         active.run.worker = ""
         active.run.startedAt = report.startedAt ?? active.run.startedAt
         active.run.reason = "its process has ended; its completion has not been reported"
@@ -203,36 +218,67 @@ extension LeaderState {
     /// Gives queued runs to workers, in order of priority and due instant; a shape that finds no room waits without
     /// holding up the others.
     public mutating func place(now: Moment) {
+        uptime = now.uptime
         guard !queues.isEmpty else { return }
         var candidates = candidates()
+        let positions = Dictionary(uniqueKeysWithValues: candidates.enumerated().map { ($1.name, $0) })
         var offers: [String: [Offer]] = [:]
-        var open = Set(queues.keys)
         var eligible: [Shape: [Int]] = [:]
-        while let shape = next(among: open), let id = queues[shape]?.first?.value {
-            guard let active = runs[id], active.run.state == .queued, active.isQueued else {
-                queues[shape]?.removeFirst()
-                if queues[shape]?.isEmpty == true { close(shape, &open) }
-                continue
-            }
+        // Runs that some workers have refused for good: that they find no room says nothing of those behind them.
+        var aside: [RunID] = []
+        var order = MinHeap<QueueKey, Shape>()
+        for shape in Array(queues.keys) { line(up: shape, in: &order) }
+        while let (key, shape) = order.removeFirst() {
+            guard let active = runs[key.id] else { continue }
             // Constraints are matched once a turn and shape; what changes within a turn is only the room.
             let places = eligible[shape] ?? candidates.indices.filter { candidates[$0].satisfies(shape.constraints) }
             eligible[shape] = places
             let choice = PlacementPlanner.choose(
                 resources: shape.resources, constraints: [], excluded: active.excluded,
-                among: places.map { candidates[$0] })
-            guard case .worker(let name) = choice, let index = candidates.firstIndex(where: { $0.name == name }) else {
-                if !active.excluded.isEmpty, case .impossible = choice {
-                    fail(id, reason: active.refusal, now: now)
+                among: places.count == candidates.count ? candidates : places.map { candidates[$0] })
+            if case .worker(let name) = choice, let position = positions[name] {
+                queues[shape]?.removeFirst()
+                candidates[position].free = candidates[position].free - shape.resources
+                offers[name, default: []].append(offerRun(key.id, to: name, now: now))
+                line(up: shape, in: &order)
+            } else if !active.excluded.isEmpty {
+                queues[shape]?.removeFirst()
+                if isHopeless(active) {
+                    fail(key.id, reason: active.refusal, now: now)
                 } else {
-                    open.remove(shape)
+                    runs[key.id]?.isQueued = false
+                    aside.append(key.id)
                 }
-                continue
+                line(up: shape, in: &order)
+            }
+        }
+        for id in aside { queue(id) }
+        send(offers)
+    }
+
+    /// Lets a shape compete with its first run that still waits.
+    private mutating func line(up shape: Shape, in order: inout MinHeap<QueueKey, Shape>) {
+        while let (key, id) = queues[shape]?.first {
+            if let active = runs[id], active.run.state == .queued, active.isQueued {
+                order.insert(shape, at: key)
+                return
             }
             queues[shape]?.removeFirst()
-            if queues[shape]?.isEmpty == true { close(shape, &open) }
-            candidates[index].free = candidates[index].free - shape.resources
-            offers[name, default: []].append(offerRun(id, to: name, now: now))
         }
+        queues[shape] = nil
+    }
+
+    /// No worker that is there, or only silent for a moment, could run it.
+    private func isHopeless(_ active: ActiveRun) -> Bool {
+        !workers.values.contains { state in
+            let description = state.worker.description
+            return state.isWatched && !state.worker.isDrained && !active.excluded.contains(description.name)
+                && active.definition.resources.fits(in: description.capacity)
+                && active.definition.constraints.allSatisfy { $0.isSatisfied(by: description.attributes) }
+        }
+    }
+
+    private mutating func send(_ offers: [String: [Offer]]) {
         for (name, list) in offers.sorted(by: { $0.key < $1.key }) {
             guard let worker = workers[name] else { continue }
             for start in stride(from: 0, to: list.count, by: Limits.offersPerRequest) {
@@ -242,24 +288,19 @@ extension LeaderState {
         }
     }
 
-    private mutating func close(_ shape: Shape, _ open: inout Set<Shape>) {
-        queues[shape] = nil
-        open.remove(shape)
-    }
-
-    private func next(among open: Set<Shape>) -> Shape? {
-        var best: (key: QueueKey, shape: Shape)?
-        for shape in open {
-            guard let key = queues[shape]?.first?.key else { continue }
-            if let current = best, !(key < current.key) { continue }
-            best = (key, shape)
+    /// Offers that a former leader, or this one before its state was read anew, has made and that are not claimed.
+    mutating func offerAgain(_ ids: [RunID]) {
+        var offers: [String: [Offer]] = [:]
+        for id in ids {
+            guard let active = runs[id] else { continue }
+            offers[active.run.worker, default: []].append(offer(for: active))
         }
-        return best?.shape
+        send(offers)
     }
 
     private mutating func offerRun(_ id: RunID, to worker: String, now: Moment) -> Offer {
         guard var active = runs[id] else { preconditionFailure("only runs that have not ended are placed") }
-        active.run.state = .offered
+        active.become(.offered)
         active.run.worker = worker
         active.run.offeredAt = now.wall
         active.run.reason = ""
@@ -309,11 +350,9 @@ extension LeaderState {
         by worker: WorkerDescription, offers: [AttemptID], reply: OfferReply?, now: Moment
     ) {
         guard case .taken(_, let refused, _) = reply else {
-            if reply == nil {
-                let until = now.uptime + policy.avoidance
-                workers[worker.name]?.avoidedUntil = until
-                steadyTimers.insert(.reconsider, at: until)
-            }
+            let until = now.uptime + policy.avoidance
+            workers[worker.name]?.avoidedUntil = until
+            steadyTimers.insert(.reconsider, at: until)
             for attempt in offers {
                 takeBack(attempt, from: worker.name, now: now)
                 queue(attempt.run)
@@ -350,7 +389,7 @@ extension LeaderState {
             active.run.worker == worker
         else { return }
         letGo(active)
-        active.run.state = .queued
+        active.become(.queued)
         active.run.worker = ""
         active.run.offeredAt = nil
         active.isQueued = false

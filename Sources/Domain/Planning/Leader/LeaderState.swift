@@ -54,6 +54,8 @@ public struct LeaderState: Sendable {
 
     var wallTimers = MinHeap<Instant, WallTimer>()
     var steadyTimers = MinHeap<Duration, SteadyTimer>()
+    /// Jobs that have more due occurrences than one turn launches: the next turn goes on with them.
+    var postponed: [JobVersion: Instant] = [:]
 
     var changes = Changes()
     var effects: [Effect] = []
@@ -61,45 +63,78 @@ public struct LeaderState: Sendable {
     var advances: [JobVersion: Advance] = [:]
     var dirtyEdges: [Edge: Bool] = [:]
 
+    /// - Parameter former: the state that this one replaces within the same office, after a commit that was refused.
+    ///   Identifiers that it gave away are not given again, and what it knew of workers goes on.
     public init(
         snapshot: OfficeSnapshot, term: Term, node: NodeDescription, policy: SchedulingPolicy,
-        zones: any ZoneDatabase, now: Moment
+        zones: any ZoneDatabase, now: Moment, continuing former: LeaderState? = nil
     ) {
         self.term = term
         self.node = node
         self.policy = policy
         self.zones = zones
         identifiers = IdentifierSource(term: term)
+        if let former, former.term == term {
+            identifiers = former.identifiers
+            lostAttempts = former.lostAttempts
+            lastManualDue = former.lastManualDue
+        }
         agendaThrough = .distantPast
         uptime = now.uptime
         for worker in snapshot.workers.sorted(by: { $0.description.name < $1.description.name }) {
-            workers[worker.description.name] = WorkerState(worker: worker, lastHeard: now.uptime)
+            var state = WorkerState(worker: worker, lastHeard: now.uptime)
+            if let known = former?.workers[worker.description.name], known.worker.description == worker.description {
+                state.lastHeard = known.lastHeard
+                state.isLive = known.isLive
+                state.avoidedUntil = known.avoidedUntil
+                if known.avoidedUntil > now.uptime { steadyTimers.insert(.reconsider, at: known.avoidedUntil) }
+            }
+            workers[worker.description.name] = state
             watchSilence(of: worker.description.name)
         }
         for job in snapshot.dependents { dependents[job.id] = job }
         for edge in snapshot.edges { link(edge) }
-        for run in snapshot.runs.sorted(by: { ($0.due, $0.id) < ($1.due, $1.id) }) {
-            adopt(run, definition: snapshot.definitions[run.job], now: now)
-        }
+        let found = snapshot.runs.sorted { ($0.due, $0.id) < ($1.due, $1.id) }
+        for run in found { adopt(run, definition: snapshot.definitions[run.job], now: now) }
+        offerAgain(found.filter { $0.state == .offered }.map(\.id))
+        // Only when all are known: one that is active blocks the others of its job, whatever their order.
+        for run in found where run.state == .queued { queue(run.id) }
     }
 
     /// What this turn writes. Empties the list.
     public mutating func drainChanges() -> Changes {
         for id in dirtyRuns.sorted() { describeRun(id) }
         dirtyRuns.removeAll(keepingCapacity: true)
-        for (edge, satisfied) in dirtyEdges.sorted(by: { ($0.key.parent, $0.key.child) < ($1.key.parent, $1.key.child) }) {
+        for (edge, satisfied) in dirtyEdges.sorted(by: { ($0.key.parent, $0.key.child) < ($1.key.parent, $1.key.child) }
+        ) {
             changes.edges.append(Edge(parent: edge.parent, child: edge.child, isSatisfied: satisfied))
         }
         dirtyEdges.removeAll(keepingCapacity: true)
         changes.advances = advances.values.sorted { $0.job.job < $1.job.job }
         advances.removeAll(keepingCapacity: true)
+        for (version, due) in postponed.sorted(by: { ($0.value, $0.key.job) < ($1.value, $1.key.job) }) {
+            wallTimers.insert(.due(version), at: due)
+        }
+        postponed.removeAll(keepingCapacity: true)
         defer { changes = Changes() }
         return changes
     }
 
     public mutating func drainEffects() -> [Effect] {
         defer { effects = [] }
-        return effects
+        var kills: [String: (worker: WorkerDescription, attempts: [AttemptID])] = [:]
+        var others: [Effect] = []
+        for effect in effects {
+            guard case .kill(let worker, let attempts) = effect else {
+                others.append(effect)
+                continue
+            }
+            kills[worker.name, default: (worker, [])].attempts += attempts
+        }
+        for kill in kills.values.sorted(by: { $0.worker.name < $1.worker.name }) {
+            others.append(.kill(worker: kill.worker, attempts: kill.attempts))
+        }
+        return others
     }
 
     public var activeRuns: Int { runs.count }
@@ -118,14 +153,15 @@ public struct LeaderState: Sendable {
         case .offered:
             hold(active)
             steadyTimers.insert(.offerTimeout(run.attemptID), at: now.uptime + policy.offerTimeout)
-            if let worker = workers[run.worker] {
-                effects.append(.offer(worker: worker.worker.description, offers: [offer(for: active)]))
-            }
         case .started:
             hold(active)
             armCompletion(active)
+            // A worker that the database does not know may still come back; if it does not, nobody else would notice.
+            if !run.worker.isEmpty, workers[run.worker] == nil {
+                steadyTimers.insert(.absence(run.worker), at: now.uptime + policy.workerLost)
+            }
         case .waiting: wallTimers.insert(.retry(run.attemptID), at: run.notBefore ?? now.wall)
-        default: queue(run.id)
+        default: break
         }
         if let deadline = run.startDeadline { wallTimers.insert(.startDeadline(run.id), at: deadline) }
     }
@@ -160,6 +196,11 @@ struct ActiveRun: Sendable {
     init(run: Run, definition: JobDefinition) {
         self.run = run
         self.definition = definition
+    }
+
+    mutating func become(_ state: RunState) {
+        assert(run.state.mayBecome(state), "run \(run.id) cannot become \(state) from \(run.state)")
+        run.state = state
     }
 
     var shape: Shape { Shape(resources: definition.resources, constraints: definition.constraints) }
@@ -212,6 +253,8 @@ enum WallTimer: Sendable {
 enum SteadyTimer: Sendable {
     case offerTimeout(AttemptID)
     case workerSilence(String)
+    /// A worker that no leader has heard of has runs.
+    case absence(String)
     case requeue(AttemptID)
     /// Nothing but a turn, in which queued runs are placed.
     case reconsider
