@@ -14,6 +14,10 @@ final class JournalFile: @unchecked Sendable {
     private var compactAt = ExecutionLimits.journalCompactedFrom
     private(set) var image = JournalImage()
 
+    private static let lockTries = 50
+    /// Microseconds.
+    private static let lockPause: UInt32 = 10_000
+
     private var path: String { "\(directory)/journal" }
 
     init(directory: String, log: Log) {
@@ -25,7 +29,10 @@ final class JournalFile: @unchecked Sendable {
 
     func close() {
         giveUp()
-        if lock >= 0 { Glibc.close(lock) }
+        guard lock >= 0 else { return }
+        // Said, not only closed: a command that is just being started shares the descriptor until it is executed.
+        flock(lock, LOCK_UN)
+        Glibc.close(lock)
         lock = -1
     }
 
@@ -77,9 +84,12 @@ final class JournalFile: @unchecked Sendable {
     private func takeLock() throws(JournalError) {
         lock = Glibc.open("\(directory)/lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard lock >= 0 else { throw failure("cannot open the lock of the work directory \(directory)") }
-        guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
-            throw JournalError("another worker uses the work directory \(directory): give each its own")
+        // A former process that was killed may have left a command that is just being started, and holds it till then.
+        for _ in 0..<Self.lockTries {
+            if flock(lock, LOCK_EX | LOCK_NB) == 0 { return }
+            usleep(Self.lockPause)
         }
+        throw JournalError("another worker uses the work directory \(directory): give each its own")
     }
 
     private func readAll() throws(JournalError) -> [UInt8] {

@@ -137,6 +137,10 @@ public final class SpawnLauncher: ProcessLauncher {
         }
     }
 
+    /// Microseconds to wait after a program was found open for writing, as it is for moments while somebody writes it
+    /// and another command is just being started, which inherits the descriptor until it is executed.
+    private static let busyPauses: [UInt32] = [1_000, 5_000, 20_000, 100_000, 0]
+
     // MARK: On the pool
 
     private func start(_ order: LaunchOrder) throws(LaunchError) -> SpawnedProcess.Parts {
@@ -170,12 +174,16 @@ public final class SpawnLauncher: ProcessLauncher {
         var ends: [Int32] = [-1, -1]
         guard cspawn_pipe(&ends) == 0 else { throw FileFailure.launch("cannot make a pipe for the output") }
         var result = cspawn_result()
-        children.starting {
-            let status = Self.withSpawnRequest(
-                executable, arguments, environment, user: user, sandbox: sandbox, input: null, output: ends[1],
-                noNewPrivileges: settings.noNewPrivileges
-            ) { cspawn_start($0, &result) }
-            return status == 0 ? result.process : nil
+        for pause in Self.busyPauses {
+            children.starting {
+                let status = Self.withSpawnRequest(
+                    executable, arguments, environment, user: user, sandbox: sandbox, input: null, output: ends[1],
+                    noNewPrivileges: settings.noNewPrivileges
+                ) { cspawn_start($0, &result) }
+                return status == 0 ? result.process : nil
+            }
+            guard result.error == ETXTBSY else { break }
+            usleep(pause)
         }
         close(ends[1])
         guard result.error == 0 else {
