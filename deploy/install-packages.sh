@@ -92,8 +92,10 @@ install_missing() {
         "install the equivalents of these Debian packages by hand and use 'swift build': $*"
     local package missing=()
     for package in "$@"; do
-        # Any version of the server and of the C++ library will do, also one that came from elsewhere.
+        # Any version of the server, of the C++ library and of Python's modules will do, wherever it came from.
         case $package in
+        python3-requests) python3 -c 'import requests' 2>/dev/null || missing+=("$package") ;;
+        python3-pip) python3 -m pip --version >/dev/null 2>&1 || missing+=("$package") ;;
         postgresql) postgres_server_is_installed || missing+=("$package") ;;
         libstdc++-*-dev) compgen -G '/usr/lib/gcc/*/*/libstdc++.so' >/dev/null || missing+=("$package") ;;
         *) package_is_installed "$package" || missing+=("$package") ;;

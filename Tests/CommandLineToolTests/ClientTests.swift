@@ -206,6 +206,25 @@ struct TableTests {
         #expect(table.text == "a\\u{1b}[31m\\nb  \\u{202e}x\\u{9b}")
     }
 
+    @Test("jobs are listed by name, with their last outcome and what they wait for")
+    func jobs() throws {
+        let jobs = try JSONValue(
+            parsing: Array(
+                """
+                [{"name":"b","lastSuccess":"2026-01-02T00:00:00.000Z","lastError":"2026-01-01T00:00:00.000Z",
+                "successCount":12,"errorCount":1,"disabled":true,"schedule":"R/2026/P1D"},
+                {"name":"a","lastSuccess":"","lastError":"2026-01-01T00:00:00.000Z","parents":["y","x"]},
+                {"name":"c"}]
+                """.utf8))
+        #expect(
+            JobCommands.table(jobs).text == """
+                NAME  LAST     SUCCEEDED  FAILED  ENABLED  WHEN
+                a     failure          -       -  yes      after x, y
+                b     success         12       1  no       R/2026/P1D
+                c     fresh            -       -  yes      -
+                """)
+    }
+
     @Test("shapes with missing values are shown with dashes")
     func missing() throws {
         let workers = ManagementTable.workers([
@@ -216,7 +235,7 @@ struct TableTests {
             parsing: Array(
                 """
                 {"id":"r1","job":"j","state":"failed","attempts":[{"number":0,"state":"failed","worker":"w",
-                "exit_code":3,"signal":null,"reason":"exit 3","output_tail":"one\\n\\u001btwo"}]}
+                "exit_code":3,"signal":null,"reason":"exit 3","output_tail":"one\\n\\u001btwo\\n"}]}
                 """.utf8))
         #expect(
             ManagementTable.run(run).contains(

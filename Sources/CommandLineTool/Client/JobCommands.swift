@@ -21,30 +21,34 @@ enum JobCommands {
         path: ["job", "list"], summary: "List all jobs", options: ClientCommands.shared
     ) { arguments in
         try ClientCommands.perform(arguments) { client, output in
-            if output.wantsJSON {
-                output.show(try await client.json(.get, scheduler + "jobs")) { "" }
-            } else {
-                let answer = try await client.json(.get, scheduler + "jobs/summary")
-                output.show(answer) { table(answer).text }
-            }
+            let answer = try await client.json(.get, scheduler + "jobs")
+            output.show(answer) { table(answer).text }
         }
     }
 
-    static func table(_ summary: JSONValue) -> Table {
-        var table = Table(["NAME", "LAST", "STATE", "ENABLED", "WHEN"], rightAligned: [])
-        let jobs = (summary["jobs"]?.arrayValue ?? []).sorted {
-            ($0["name"]?.stringValue ?? "") < ($1["name"]?.stringValue ?? "")
-        }
+    static func table(_ jobs: JSONValue) -> Table {
+        var table = Table(["NAME", "LAST", "SUCCEEDED", "FAILED", "ENABLED", "WHEN"], rightAligned: [2, 3])
+        let jobs = (jobs.arrayValue ?? []).sorted { ($0["name"]?.stringValue ?? "") < ($1["name"]?.stringValue ?? "") }
         for job in jobs {
             let parents = (job["parents"]?.arrayValue ?? []).compactMap(\.stringValue)
             let schedule = ManagementTable.text(job["schedule"])
             table.add([
-                ManagementTable.text(job["name"]), ManagementTable.text(job["status"]),
-                ManagementTable.text(job["state"]), job["disabled"]?.boolValue == true ? "no" : "yes",
+                ManagementTable.text(job["name"]), lastOutcome(job),
+                ManagementTable.text(job["successCount"]), ManagementTable.text(job["errorCount"]),
+                job["disabled"]?.boolValue == true ? "no" : "yes",
                 parents.isEmpty ? schedule : "after " + parents.sorted().joined(separator: ", "),
             ])
         }
         return table
+    }
+
+    /// As Chronos' summary says it: the later of the two instants counts, and equal ones are a failure. Both are texts
+    /// of one form, so that their order is that of the instants.
+    private static func lastOutcome(_ job: JSONValue) -> String {
+        let success = job["lastSuccess"]?.stringValue ?? ""
+        let failure = job["lastError"]?.stringValue ?? ""
+        if success.isEmpty, failure.isEmpty { return "fresh" }
+        return success > failure ? "success" : "failure"
     }
 
     static let show = Command(

@@ -107,7 +107,8 @@ enum ManagementTable {
             if let signal = attempt["signal"]?.int64Value { line += ", signal \(signal)" }
             if let reason = attempt["reason"]?.stringValue, !reason.isEmpty { line += ": \(Table.safe(reason))" }
             parts.append(line)
-            if let tail = attempt["output_tail"]?.stringValue, !tail.isEmpty {
+            if var tail = attempt["output_tail"]?.stringValue, !tail.isEmpty {
+                if tail.hasSuffix("\n") { tail.removeLast() }
                 parts += tail.split(separator: "\n", omittingEmptySubsequences: false).map { "  | " + Table.safe($0) }
             }
         }
