@@ -80,10 +80,14 @@ let package = Package(
         tests("StorageTests", ["Storage", "PostgresClient", "Domain", "Timetable", "Runtime", "JSON", "TestSupport"]),
         tests("HTTPTransportTests", ["HTTPTransport", "HTTP", "Runtime", "TestSupport"]),
         tests("WorkerProtocolTests", ["WorkerProtocol", "Domain", "HTTP", "JSON", "Timetable"]),
-        tests("CoordinationTests", ["Coordination", "Domain", "Runtime", "Timetable"]),
+        tests("CoordinationTests", ["Coordination", "Domain", "Runtime", "Timetable", "Storage"]),
         tests("ExecutionTests", ["Execution", "Domain", "Runtime", "Timetable", "TestSupport"]),
         tests("ChronosAPITests", ["ChronosAPI", "Operations", "HTTP", "JSON", "Domain", "Timetable"]),
         tests("CommandLineToolTests", ["CommandLineTool"]),
+        .testTarget(
+            name: "SimulationTests",
+            dependencies: ["Coordination", "Execution", "Storage", "Domain", "Runtime", "Timetable"],
+            path: "Tests/Simulation", swiftSettings: settings),
         tests("TidyTests", []),
         tests("EndToEndTests", ["carillon", "TestSupport", "JSON", "Timetable"]),
     ]

@@ -1,0 +1,98 @@
+import Coordination
+import Domain
+import Timetable
+
+/// Watches the cluster from outside, and knows what no part of it can know. The names of rules are those of
+/// leadership.md, "Invariants to test".
+///
+/// `@unchecked Sendable`: touched by the simulation's thread alone.
+final class Checker: @unchecked Sendable {
+    struct Start: Sendable {
+        let process: String
+        let at: Instant
+        let offer: Offer
+    }
+
+    private let engine: Engine
+    weak var world: World?
+    private(set) var starts: [AttemptID: Start] = [:]
+    private(set) var commits = 0
+    private var officers: [Term: Int] = [:]
+    private var highest = Term.none
+    /// Processes whose lock session the server has ended because it was silent, and when.
+    private var timedOut: [Int: UInt64] = [:]
+    /// Microseconds by which the clock of any host was ahead so far.
+    private var furthestAhead: Int64 = 0
+
+    init(engine: Engine) { self.engine = engine }
+
+    var offices: Int { officers.count }
+
+    // MARK: While it runs
+
+    func clockSet(_ host: Host) { furthestAhead = max(furthestAhead, host.clockOffset) }
+
+    func officeTaken(_ term: Term, by session: Database.Session) {
+        engine.note(session.process.name, "takes office: term \(term)")
+        if term <= highest { engine.violation("I2", "term \(term) was given after term \(highest)") }
+        highest = max(highest, term)
+        officers[term] = session.process.number
+        timedOut[session.process.number] = nil
+    }
+
+    /// The leader's write of a term has been committed while another term was the store's.
+    func committed(_ term: Term, current: Term, by process: SimulationExecutor) {
+        commits += 1
+        if term != current {
+            engine.violation("I3", "\(process.name) committed under term \(term) while the term is \(current)")
+        }
+        if officers[term] != process.number {
+            engine.violation("I1", "\(process.name) committed under term \(term), which is another's")
+        }
+    }
+
+    func sessionTimedOut(_ session: Database.Session, isHolder: Bool) {
+        if isHolder { timedOut[session.process.number] = engine.now }
+    }
+
+    /// A process does what only a leader does. One that was stopped meanwhile cannot know that its time is over; the
+    /// fence is for that.
+    func leaderActs(_ term: Term, _ process: SimulationExecutor) {
+        guard !process.isUnwinding, let expiry = timedOut[process.number], let world else { return }
+        guard process.host.lastPauseEnd + world.constants.idleSession.nanoseconds < expiry else { return }
+        engine.violation(
+            "I6", "\(process.name) acts as leader of term \(term), whose lock the server had freed for its silence")
+    }
+
+    func started(_ offer: Offer, on process: SimulationExecutor) {
+        engine.note(process.name, "starts \(offer.attempt) of \(offer.jobName), due \(offer.due.iso8601)")
+        if let first = starts[offer.attempt] {
+            engine.violation(
+                "I4", "\(offer.attempt) was started on \(first.process), and now a second time on \(process.name)")
+        }
+        starts[offer.attempt] = Start(process: process.name, at: engine.wall, offer: offer)
+        let latest = engine.wall.microseconds + furthestAhead + 1_000
+        if offer.due.microseconds > latest {
+            engine.violation(
+                "I12", "\(offer.attempt) was started \(offer.due.microseconds - latest) µs before it was due")
+        }
+    }
+
+    // MARK: Leadership
+
+    /// I7: after healing somebody leads.
+    func checkLeader() {
+        if leader() == nil {
+            engine.violation("I7", "nobody leads \(engine.now / 1_000_000_000) s after the beginning")
+        }
+    }
+
+    /// The one leader that every node's view agrees with the database on; nil while there is none.
+    func leader() -> SimulatedNode? {
+        guard let world, let record = world.database.record else { return nil }
+        return world.nodeHosts.compactMap(\.node).first {
+            $0.elector.view.role == .leader && $0.elector.view.term == record.term
+                && $0.description.boot == record.boot
+        }
+    }
+}

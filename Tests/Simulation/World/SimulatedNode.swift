@@ -1,0 +1,90 @@
+import Coordination
+import Domain
+import Runtime
+import Timetable
+
+/// A node's process: the production elector and leader, on simulated ports. What its HTTP routes do beside that
+/// (production: `NodeInternalRoutes`) is here in short.
+final class SimulatedNode: Sendable {
+    let executor: SimulationExecutor
+    let description: NodeDescription
+    let elector: Elector
+    let leader: Leader
+    private let store: SimulatedStore
+    private let world: World
+    private let clock: HostClock
+
+    init(world: World, host: Host) {
+        host.starts += 1
+        let executor = world.makeExecutor(host, name: "\(host.name)#\(host.starts)")
+        let description = NodeDescription(
+            name: host.name, url: host.url, boot: "\(host.name)-boot\(host.starts)", version: "0")
+        var constants = world.constants
+        if world.options.bugs.contains(.endlessTrust) { constants.trust = .seconds(100_000) }
+        let log = world.log(executor)
+        self.world = world
+        self.executor = executor
+        self.description = description
+        clock = HostClock(executor: executor)
+        store = SimulatedStore(database: world.database, process: executor, node: description)
+        leader = Leader(
+            node: description, store: store, transport: SimulatedTransport(world: world, process: executor),
+            clock: clock, timekeeper: executor, zones: OnlyUTC(), policy: world.policy, log: log)
+        elector = Elector(
+            node: description,
+            lock: SimulatedLock(
+                database: world.database, process: executor, node: description, constants: world.constants),
+            leader: leader, timekeeper: executor, constants: constants, log: log)
+    }
+
+    func run() async {
+        do { try await elector.run() } catch { world.engine.note(executor.name, "elector threw \(error)") }
+    }
+
+    // MARK: What others ask of it
+
+    func submit(_ command: LeaderCommand) async throws(DomainError) -> LeaderReply {
+        try await leader.submit(command)
+    }
+
+    func claim(_ request: ClaimRequest) async -> Result<ClaimReply, TransportError> {
+        let reply: ClaimReply
+        do { reply = try await store.claim(request, now: clock.now()) } catch {
+            return .failure(TransportError(.failed, error.message))
+        }
+        if elector.view.role == .leader, !reply.granted.isEmpty {
+            // The row is what counts; the leader learns of it from the worker's heartbeat or report.
+            _ = try? await leader.submit(.claimed(request, granted: reply.granted))
+        }
+        return .success(reply)
+    }
+
+    /// Where a node that does not lead sends its callers.
+    var otherLeader: String? {
+        let view = elector.view
+        guard view.role != .leader, view.isHeld, let leader = view.leader, !leader.resigned else { return nil }
+        if leader.boot == description.boot {
+            world.engine.violation("I9", "\(executor.name) sends its callers to itself")
+        }
+        return leader.url
+    }
+
+    func transportError(_ error: DomainError) -> TransportError {
+        switch error.code {
+        case .notLeader: TransportError(.notLeader, error.message, leaderURL: otherLeader)
+        case .invalid, .unauthenticated, .forbidden, .notFound: TransportError(.refused, error.message)
+        default: TransportError(.failed, error.message)
+        }
+    }
+}
+
+struct HostClock: WallClock {
+    let executor: SimulationExecutor
+    func now() -> Instant { Instant(microseconds: executor.wallMicroseconds) }
+}
+
+/// Zones are not what is tested here.
+struct OnlyUTC: ZoneDatabase {
+    var version: String { "none" }
+    func rules(named name: String) -> ZoneRules? { name == "UTC" ? .utc : nil }
+}
