@@ -4,11 +4,11 @@
 //                                                              └► claim through any node ─► granted ─► spawn ─► report
 //
 // Invariants
-// - A command is started only after its claim was granted, and once: what was ever granted is held or remembered, and an
-//   attempt that is held or remembered is never started again, whoever offers it.
-// - Nothing is written between grant and spawn. "Accepted" is durable before the claim; after a crash each accepted try
-//   that has not ended is reported as interrupted and never claimed again. So a crash costs a try, never a second start,
-//   and an offer costs one flush of the disk and one round trip.
+// - A command is started only after its claim was granted, and once: what was ever granted is held or remembered, and
+//   an attempt that is held or remembered is never started again, whoever offers it.
+// - Nothing is written between grant and spawn. "Accepted" is durable before the claim; after a crash each accepted
+//   try that has not ended is reported as interrupted and never claimed again. So a crash costs a try, never a second
+//   start, and an offer costs one flush of the disk and one round trip.
 // - What was reported is in the journal until some leader has acknowledged it. A report may arrive twice.
 // - A process belongs to its try with all its descendants, double-forked ones too: when the try ends, they end.
 // - The highest term that was seen is durable before anything is accepted under it; lower ones are refused.

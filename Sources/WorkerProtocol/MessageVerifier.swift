@@ -47,7 +47,7 @@ public struct MessageVerifier: Sendable {
         seen = NonceMemory(capacity: nonceCapacity)
     }
 
-    /// The receiver of messages from workers: they know nodes by their URLs only, and repeat a message at the next node.
+    /// The receiver of messages from workers: they know nodes by URL only, and repeat a message at the next node.
     public static let anyNode = "any-node"
 
     /// Checks everything that the signature covers; call it before the body is parsed.

@@ -3,9 +3,9 @@ public import Runtime
 
 /// Talks to the nodes of a cluster as if they were one: the leader first, as far as it is known, then the others.
 ///
-/// What only the leader does is tried at one node after the other, each for a limited time; a node that names the leader
+/// What only the leader does is tried at one node after the other, each for a limited time; one that names the leader
 /// sends us there. Claims may be answered by any node and are urgent: a node that is silent for 300 ms is not waited
-/// for alone, the next is asked beside it, and the first answer counts. Repeating is harmless: each message may be.
+/// for alone, the next is asked beside it, and the first answer counts. Each message may be repeated.
 public actor FailoverSink: WorkerUplink {
     private let nodes: [String]
     private let timekeeper: any Timekeeper

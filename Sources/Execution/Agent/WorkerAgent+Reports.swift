@@ -9,6 +9,7 @@ extension WorkerAgent {
         while !Task.isCancelled {
             let batch = nextReports()
             guard !batch.isEmpty else {
+                // Fails by cancellation only.
                 guard (try? await reportWanted.wait()) != nil else { return }
                 continue
             }
@@ -22,6 +23,7 @@ extension WorkerAgent {
             } catch {
                 log.warning("\(spool.count) reports wait for a leader: \(error)")
             }
+            // Fails by cancellation only.
             guard (try? await leaderChanged.wait(atMost: pauses.next(on: timekeeper), on: timekeeper)) != nil else {
                 return
             }
@@ -99,6 +101,7 @@ extension WorkerAgent {
     }
 
     func keepHouse() async {
+        // Fails by cancellation only.
         while (try? await timekeeper.sleep(for: ExecutionLimits.housekeeping)) != nil { await launcher.tidy() }
     }
 
@@ -135,6 +138,7 @@ extension WorkerAgent {
         let deadline = timekeeper.monotonicNow.advanced(by: limit)
         while busyTasks > 0, timekeeper.monotonicNow < deadline {
             let rest = timekeeper.monotonicNow.duration(to: deadline)
+            // Fails by cancellation only.
             guard (try? await becameIdle.wait(atMost: rest, on: timekeeper)) != nil else { return }
         }
     }

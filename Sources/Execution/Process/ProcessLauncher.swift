@@ -1,6 +1,6 @@
 // Process: commands as processes of this machine.
 //
-// `ProcessLauncher` is the seam that the simulation replaces. `SpawnLauncher` is the real one: own session, own sandbox,
+// `ProcessLauncher` is the seam that the simulation replaces. `SpawnLauncher` is the real one: own session and sandbox,
 // environment from nothing, output through a pipe into a bounded file. A started process is a `SpawnedProcess`, an
 // actor on the loop: pidfd and pipe are the loop's sources; whatever blocks (spawn, files, /proc) goes to small pools.
 //

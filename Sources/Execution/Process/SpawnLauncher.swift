@@ -92,6 +92,7 @@ public final class SpawnLauncher: ProcessLauncher {
         let giveUp = killFrom.advanced(by: ExecutionLimits.afterKill)
         var asked: Set<ProcessMember> = []
         while loop.monotonicNow < giveUp {
+            // Fails by cancellation only: the rest is left to the next start.
             let left = try? await files.run {
                 survivors.flatMap { survivor in
                     let process = survivor.process.flatMap { $0.machineBoot == boot ? $0 : nil }
@@ -108,6 +109,7 @@ public final class SpawnLauncher: ProcessLauncher {
             guard (try? await loop.sleep(for: .milliseconds(50))) != nil else { break }
         }
         let running = Set(active.withLock { $0 }.map(directory.sandboxName))
+        // Fails by cancellation only; reports go without the ends of their logs then.
         let tails = try? await files.run { [leftSandboxes] in
             var tails: [AttemptID: String] = [:]
             for survivor in survivors {

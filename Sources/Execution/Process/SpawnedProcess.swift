@@ -65,6 +65,7 @@ actor SpawnedProcess: RunningProcess {
             watch = try loop.watch(pidfd, .read) { [weak self] _ in self?.assumeIsolated { $0.reap() } }
         } catch {
             outputFailed(LaunchError("the worker cannot watch the command: \(error)"))
+            // A full pool leaves it running; the next start of the worker ends it.
             _ = try? await files.run { [identity] in
                 // Nobody would notice its end.
                 kill(-identity.process, SIGKILL)
@@ -128,6 +129,7 @@ actor SpawnedProcess: RunningProcess {
         let command = identity.process
         let sandbox = self.sandbox
         let children = self.children
+        // Fails when the pool is full or shut down: the next round, or the group's own signal, must do.
         let members = try? await files.run {
             ProcessTree.members(command: command, sandbox: sandbox, children: children)
         }
@@ -148,6 +150,7 @@ actor SpawnedProcess: RunningProcess {
         var asked: Set<ProcessMember> = []
         var pause = Duration.milliseconds(5)
         while true {
+            // Fails when the pool is full or shut down: what is left is then left to the next start of the worker.
             let remains = try? await files.run {
                 ProcessTree.remains(command: command, sandbox: sandbox, children: children)
             }
@@ -164,6 +167,7 @@ actor SpawnedProcess: RunningProcess {
                     member.signal(SIGTERM)
                 }
             }
+            // Nobody cancels the task of a try.
             try? await loop.sleep(for: pause)
             pause = min(pause * 2, .milliseconds(100))
         }
