@@ -181,8 +181,9 @@ struct Parts: Sendable {
             node: node, view: { elector.view }, status: { leader.status }, timekeeper: loop, zones: zones.version
         ).register(on: &router)
         ManagementRoutes(leader: leader, stores: stores, clock: clock).register(on: &router)
-        NodeInternalRoutes(routes: signed, leader: leader, store: store, clock: clock, view: { elector.view })
-            .register(on: &router)
+        NodeInternalRoutes(
+            url: node.url, routes: signed, leader: leader, store: store, clock: clock, view: { elector.view }
+        ).register(on: &router)
         return router
     }
 

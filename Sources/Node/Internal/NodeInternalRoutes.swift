@@ -6,6 +6,8 @@ import WorkerProtocol
 
 /// What workers ask of nodes. Claims are granted by any node that reaches the database; the rest is the leader's.
 struct NodeInternalRoutes: Sendable {
+    /// The node's own.
+    let url: String
     let routes: SignedRoutes
     let leader: Leader
     let store: any ClusterStore
@@ -44,11 +46,7 @@ struct NodeInternalRoutes: Sendable {
         do { return try await leader.submit(command) } catch { throw WireError(error, leader: otherLeader) }
     }
 
-    private var otherLeader: String? {
-        let view = view()
-        guard view.role != .leader, view.isHeld, let leader = view.leader, !leader.resigned else { return nil }
-        return leader.url
-    }
+    private var otherLeader: String? { view().otherLeader(than: url) }
 
     private func claim(_ request: ClaimRequest) async throws -> ClaimReply {
         let reply: ClaimReply
