@@ -161,12 +161,16 @@ public final class Elector: Service {
         }
     }
 
+    /// In a task of its own: that of the office may have been cancelled, and what it asks for then may be refused at once.
     private func resign(_ term: Term) async {
-        do {
-            try await lock.resign(term)
-            log.notice("resigned from term \(term)")
-        } catch {
-            log.warning("could not mark term \(term) as resigned: \(error); closing the session frees the lock")
-        }
+        let (lock, log) = (lock, log)
+        await timekeeper.start("resign") {
+            do {
+                try await lock.resign(term)
+                log.notice("resigned from term \(term)")
+            } catch {
+                log.warning("could not mark term \(term) as resigned: \(error); closing the session frees the lock")
+            }
+        }.value
     }
 }
