@@ -27,9 +27,9 @@ public actor Leader: LeaderOffice {
     private let timekeeper: any Timekeeper
     private let zones: any ZoneDatabase
     private let policy: SchedulingPolicy
-    private let log: Log
+    let log: Log
 
-    private var state: LeaderState?
+    var state: LeaderState?
     private var inbox: [Item] = []
     private let arrival = WakeUp()
     private let published = Mutex(LeaderStatus())
@@ -112,13 +112,13 @@ public actor Leader: LeaderOffice {
         throw LossOfOffice("a request to a worker has ended it")
     }
 
-    private struct Office: Sendable {
+    struct Office: Sendable {
         let term: Term
         let trust: Trust
     }
 
     /// Reads the whole truth from the database.
-    private func reload(_ office: Office) async throws {
+    func reload(_ office: Office) async throws {
         let snapshot = try await store.loadOffice(office.term)
         try checkTrust(office)
         state = LeaderState(
@@ -142,7 +142,7 @@ public actor Leader: LeaderOffice {
         }
     }
 
-    private func moment() -> Moment {
+    func moment() -> Moment {
         Moment(wall: clock.now(), uptime: .nanoseconds(Int64(clamping: timekeeper.monotonicNow.nanoseconds)))
     }
 
@@ -168,7 +168,7 @@ public actor Leader: LeaderOffice {
     // MARK: Agenda
 
     /// Keeps the agenda filled for half of the horizon at least.
-    private func extendAgenda(_ office: Office) async throws {
+    func extendAgenda(_ office: Office) async throws {
         var now = clock.now()
         var page = Self.agendaPage
         while let through = state?.agendaThrough, through < now.advanced(by: policy.horizon / 2) {
@@ -216,7 +216,7 @@ public actor Leader: LeaderOffice {
         return batch
     }
 
-    private func commit(_ batch: [Item], _ office: Office, timers: Bool = true) async throws -> [Effect] {
+    func commit(_ batch: [Item], _ office: Office, timers: Bool = true) async throws -> [Effect] {
         let facts = try await readFacts(for: batch, office)
         try checkTrust(office)
         guard var state else { throw LossOfOffice("there is no state") }
@@ -263,76 +263,6 @@ public actor Leader: LeaderOffice {
         return Dictionary(jobs.map { ($0.definition.name, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
-    /// Repeats a refused turn piece by piece, so that what the database refuses harms nothing else. A job whose
-    /// occurrence cannot be recorded is disabled and reported.
-    private func isolate(_ batch: [Item], _ office: Office) async throws -> [Effect] {
-        var effects: [Effect] = []
-        var rest = batch[...]
-        do {
-            try await restart(office)
-            // What is due comes first, as in any turn.
-            effects += try await isolateTimers(office)
-            while let item = rest.first {
-                effects += try await isolate(item, office)
-                rest = rest.dropFirst()
-                effects += try await isolateTimers(office)
-            }
-        } catch {
-            answerUnknown(Array(rest))
-            throw error
-        }
-        return effects
-    }
-
-    /// Answers the item exactly once, or throws without having answered it.
-    private func isolate(_ item: Item, _ office: Office) async throws -> [Effect] {
-        if case .command(.reports(let reports), let continuation) = item, reports.count > 1 {
-            // The end of one try must not be lost because another one's is refused.
-            var effects: [Effect] = []
-            for report in reports { effects += try await isolate(.report(report), office) }
-            continuation.resume(returning: .success(.reports(ReportReply(acknowledged: reports.map(\.attempt)))))
-            return effects
-        }
-        do {
-            return try await commit([item], office, timers: false)
-        } catch let error as StoreError where error.code == .conflict || error.code == .data {
-            try await restart(office)
-            refuse(item, because: error)
-            return []
-        }
-    }
-
-    /// Decides what is due in a transaction each. What the database refuses twice in the state that it has just given
-    /// it will refuse for ever: the job is disabled; where it is no job's doing another node may know better.
-    private func isolateTimers(_ office: Office) async throws -> [Effect] {
-        var effects: [Effect] = []
-        var conflicts: [JobVersion: Int] = [:]
-        var others = 0
-        while let subject = state?.advanceOne(to: moment()) {
-            do {
-                effects += try await commit([], office, timers: false)
-            } catch let error as StoreError where error.code == .conflict || error.code == .data {
-                try await restart(office)
-                guard case .job(let version) = subject else {
-                    others += 1
-                    if others >= Self.refusalsInARow { throw LossOfOffice("the database refuses: \(error.message)") }
-                    continue
-                }
-                conflicts[version, default: 0] += 1
-                guard error.code == .data || conflicts[version, default: 0] >= Self.refusalsInARow else { continue }
-                log.error("the database refused an occurrence of job \(version.job): \(error.message)")
-                state?.disable(version, reason: "the database refused its occurrence: \(error.message)")
-                effects += try await commit([], office, timers: false)
-            }
-        }
-        return effects
-    }
-
-    private func restart(_ office: Office) async throws {
-        try await reload(office)
-        try await extendAgenda(office)
-    }
-
     private func publish(due: Instant?, now: Instant) {
         guard let state else { return }
         published.withLock {
@@ -353,7 +283,7 @@ public actor Leader: LeaderOffice {
         }
     }
 
-    private func refuse(_ item: Item, because error: StoreError) {
+    func refuse(_ item: Item, because error: StoreError) {
         if case .report(let report) = item {
             log.warning("dropped a report of \(report.attempt) that contradicts the database: \(error.message)")
         }
@@ -368,7 +298,7 @@ public actor Leader: LeaderOffice {
         continuation.resume(returning: .failure(DomainError(code, "the database refused it: \(error.message)")))
     }
 
-    private func answerUnknown(_ batch: [Item]) {
+    func answerUnknown(_ batch: [Item]) {
         for case .command(_, let continuation) in batch {
             continuation.resume(
                 returning: .failure(
