@@ -161,7 +161,7 @@ public final class Elector: Service {
         }
     }
 
-    /// In a task of its own: that of the office may have been cancelled, and what it asks for then may be refused at once.
+    /// In a task of its own: that of the office may have been cancelled, and what it then asks for be refused at once.
     private func resign(_ term: Term) async {
         let (lock, log) = (lock, log)
         await timekeeper.start("resign") {

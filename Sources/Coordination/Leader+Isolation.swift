@@ -1,7 +1,7 @@
 import Domain
 
-// What happens after the database has refused a turn: its parts are tried one by one, each on a state that has just been
-// read, so that the one that cannot be is found and the others are done.
+// What happens after the database has refused a turn: its parts are tried one by one, each on a state that has just
+// been read, so that the one that cannot be is found and the others are done.
 
 extension Leader {
     /// Repeats a refused turn piece by piece, so that what the database refuses harms nothing else. A job whose

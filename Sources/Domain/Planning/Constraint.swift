@@ -7,8 +7,8 @@ public struct Constraint: Hashable, Sendable {
     /// For LIKE and UNLIKE.
     private let pattern: Pattern?
 
-    /// - Throws: `DomainError.invalid` for an unknown operator, an empty attribute, a pattern that is too long or is not
-    ///   a regular expression.
+    /// - Throws: `DomainError.invalid` for an unknown operator, an empty attribute, a pattern that is too long or is
+    ///   not a regular expression.
     public init(attribute: String, comparison: String, value: String) throws(DomainError) {
         guard let known = Operator(rawValue: comparison.uppercased()) else {
             throw .invalid("unknown constraint operator '\(comparison)': use EQUALS, LIKE or UNLIKE")
@@ -30,7 +30,7 @@ public struct Constraint: Hashable, Sendable {
         self.value = value
     }
 
-    /// An attribute that the worker lacks satisfies no constraint, UNLIKE included. Patterns must match the whole value.
+    /// An attribute that the worker lacks satisfies no constraint, UNLIKE included. Patterns match the whole value.
     public func isSatisfied(by attributes: [String: String]) -> Bool {
         guard let actual = attributes[attribute] else { return false }
         switch comparison {

@@ -139,7 +139,7 @@ private struct Deliberation {
         case .allow: return nil
         case .queue: return waiting < 1 ? nil : "a run of the job waits already for the active one to end"
         case .skip:
-            // Within an explicit start window an occurrence waits for the earlier run, instead of being skipped at once.
+            // Within an explicit start window an occurrence waits for the earlier run instead of being skipped.
             guard explicitWindow != nil else { return "an earlier run of the job has not ended" }
             return waiting < Limits.heldPerJob ? nil : "\(waiting) runs of the job wait already for the active one"
         }

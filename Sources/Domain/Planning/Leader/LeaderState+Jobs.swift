@@ -224,7 +224,7 @@ extension LeaderState {
         }
     }
 
-    /// A run of the job has succeeded. Children whose parents have now all succeeded since they last began are launched.
+    /// A run of the job has succeeded. Children whose parents have now all succeeded since they began are launched.
     mutating func satisfyChildren(of parent: JobID, by run: RunID, now: Moment) {
         for child in (childrenOf[parent] ?? []).sorted() {
             setEdge(parent: parent, child: child, satisfied: true)
