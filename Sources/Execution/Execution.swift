@@ -21,6 +21,8 @@
 
 /// Bounds and pauses of a worker. Those that an operator may want to change stand in `WorkerConfiguration`.
 enum ExecutionLimits {
+    /// Tries of a start to settle what the former process had accepted; then the leader's offer times out instead.
+    static let recoveryClaims = 20
     /// Attempts that were executed here and are remembered so that none is executed twice.
     static let rememberedAttempts = 10_000
     /// An offer that no node answered a claim for is given up after this time, or at its start deadline.

@@ -19,8 +19,8 @@ public struct HTTPClientRequest: Sendable {
     /// The path of a unix socket to connect to instead of the URL's host and port.
     public var unixSocket: String?
     /// Asked for each numeric address (IPv4 or IPv6, after name look-up) right before a connection to it is made, on
-    /// the loop; also for redirects. A refused one fails the request with `.connect`. Nil permits all. Requests with this
-    /// check never reuse a connection.
+    /// the loop; also for redirects. A refused one fails the request with `.connect`. Nil permits all. Requests with
+    /// this check never reuse a connection.
     public var permitsAddress: (@Sendable (String) -> Bool)?
 
     public init(

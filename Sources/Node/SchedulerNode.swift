@@ -71,7 +71,7 @@ public struct SchedulerNode: Sendable {
         let server = HTTPServer(
             HTTPServerConfiguration(
                 host: configuration.host, port: configuration.port,
-                limits: HTTPLimits(), connections: configuration.connections),
+                limits: HTTPLimits(body: WireLimits.body), connections: configuration.connections),
             loop: loop, log: log, handler: parts.pipeline().answer)
         let port = try await server.start()
         log.notice("listening on \(configuration.host):\(port), advertised as \(configuration.advertisedURL)")
@@ -158,8 +158,8 @@ struct Parts: Sendable {
         authenticator = Authenticator(keys: keys, clock: clock, anonymous: configuration.anonymous)
         follower = FollowerPolicy(
             mode: configuration.follower == .proxy ? .proxy : .redirect, ownURL: node.url, view: { elector.view },
-            lookUp: LeaderReadingAdapter(store: stores.leader), authenticator: authenticator, replays: ReplayAdapter(store: stores.replays), client: client, clock: clock,
-            timekeeper: loop, log: log)
+            lookUp: LeaderReadingAdapter(store: stores.leader), authenticator: authenticator,
+            replays: ReplayAdapter(store: stores.replays), client: client, clock: clock, timekeeper: loop, log: log)
         let verifier = try MessageVerifier(
             ring: ring, direction: .workerToNode, name: node.name, aliases: [MessageVerifier.anyNode])
         router = Self.routes(

@@ -71,11 +71,15 @@ public struct WorkerHost: Sendable {
         }
         try Self.makeDirectory(configuration.workDirectory)
         let description = try describe()
+        let settings = SpawnSettings(workDirectory: configuration.workDirectory)
+        let journal = FileJournal(directory: configuration.workDirectory, timekeeper: loop, log: log)
+        let worker = workerConfiguration(description)
+        if worker.users.ownUser == "root", worker.users.defaultUser.isEmpty {
+            log.warning("commands of jobs that name no user run as root: give --default-user to change that")
+        }
         let agent = WorkerAgent(
-            configuration: workerConfiguration(description), uplink: uplink,
-            launcher: try SpawnLauncher(SpawnSettings(workDirectory: configuration.workDirectory), loop: loop, log: log),
-            journal: FileJournal(directory: configuration.workDirectory, timekeeper: loop, log: log),
-            timekeeper: loop, log: log)
+            configuration: worker, uplink: uplink, launcher: try SpawnLauncher(settings, loop: loop, log: log),
+            journal: journal, timekeeper: loop, log: log)
         let verifier = try MessageVerifier(ring: ring, direction: .nodeToWorker, name: configuration.name)
         let server = HTTPServer(
             HTTPServerConfiguration(
@@ -87,6 +91,7 @@ public struct WorkerHost: Sendable {
             "listening on \(configuration.host):\(port), offering \(description.capacity.cpus) cpus, "
                 + "\(description.capacity.memory) MB memory, \(description.capacity.disk) MB disk")
         try await serve(agent, stop: stop)
+        await journal.close()
         await server.drain(deadline: .seconds(2))
     }
 

@@ -187,10 +187,10 @@ struct StoresTests {
         try await withDatabase { database in
             let store = Stores(pool: database.pool).nodes
             var node = NodeDescription(name: "n1", url: "http://n1", boot: "b1", version: "1")
-            try await store.put(node, seen: at(0))
+            try await store.put(node, seen: at(0), reachesWorkers: false)
             node.boot = "b2"
-            try await store.put(node, seen: at(5))
-            #expect(try await store.list() == [NodeStore.Entry(node: node, seen: at(5))])
+            try await store.put(node, seen: at(5), reachesWorkers: true)
+            #expect(try await store.list() == [NodeStore.Entry(node: node, seen: at(5), reachesWorkers: true)])
             try await Stores(pool: database.pool).ping()
             #expect(try await Stores(pool: database.pool).workers.list().isEmpty)
         }

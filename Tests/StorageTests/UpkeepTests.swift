@@ -115,7 +115,7 @@ struct UpkeepTests {
             }
             try await PostgresClusterStore(pool: database.pool).commit(.first, changes)
             let node = NodeDescription(name: "n", url: "u", boot: "b", version: "1")
-            try await stores.nodes.put(node, seen: at(0))
+            try await stores.nodes.put(node, seen: at(0), reachesWorkers: true)
             try await stores.upkeep.maintain(now: at(8 * Self.day), retention: Self.week)
             #expect(try await stores.ledger.eras(from: .distantPast, limit: 9).map(\.job.version) == [1, 2])
             #expect(try await stores.nodes.list().isEmpty)

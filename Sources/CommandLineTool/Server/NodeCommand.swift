@@ -26,8 +26,8 @@ enum NodeCommand {
     static let command = Command(
         path: ["node"], summary: "Run one scheduler node",
         details: """
-            Nodes that share a database elect a leader among themselves; the others stand by. The secret file is shared \
-            with the workers.
+            Nodes that share a database elect a leader among themselves; the others stand by. The secret file is \
+            shared with the workers.
             """,
         examples: [
             "carillon node --database-url postgresql://carillon@db/carillon --listen 0.0.0.0:8080 "

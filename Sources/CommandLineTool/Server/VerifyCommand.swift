@@ -54,7 +54,8 @@ enum VerifyCommand {
             .map { "\($0.value) \($0.key.rawValue)" }.joined(separator: ", ")
         lines.append(
             "\(report.expected) due occurrences of \(report.eras) schedules from \(report.from.iso8601) to "
-                + "\(report.to.iso8601): \(report.missing) without a verdict" + (verdicts.isEmpty ? "" : "; \(verdicts)"))
+                + "\(report.to.iso8601): \(report.missing) without a verdict"
+                + (verdicts.isEmpty ? "" : "; \(verdicts)"))
         return lines.joined(separator: "\n")
     }
 

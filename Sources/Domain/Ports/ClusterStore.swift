@@ -23,8 +23,8 @@ public protocol ClusterStore: Sendable {
     ///   expects, `.data` when the database refuses a value.
     func commit(_ term: Term, _ changes: Changes) async throws(StoreError)
 
-    /// Conditional start, through any node. Grants what is offered to this worker (or already claimed by the same boot),
-    /// and whose start deadline has not passed.
+    /// Conditional start, through any node. Grants what is offered to this worker (or already claimed by the same
+    /// boot), and whose start deadline has not passed.
     func claim(_ request: ClaimRequest, now: Instant) async throws(StoreError) -> ClaimReply
 }
 

@@ -45,8 +45,8 @@ public struct TransportError: Error, Sendable, CustomStringConvertible {
 
 /// The session that holds the election's lock. One at a time for each node; never pooled.
 public protocol LeaderLock: Sendable {
-    /// Opens a session and verifies it (leadership.md §1): version, not in recovery, settings as asked for, no pooler in
-    /// between. An existing session is closed first.
+    /// Opens a session and verifies it (leadership.md §1): version, not in recovery, settings as asked for, no pooler
+    /// in between. An existing session is closed first.
     func open() async throws(StoreError)
     /// One round trip: tries to take the lock, and reads the leader's row and whether anybody holds the lock.
     func attempt() async throws(StoreError) -> LockAttempt

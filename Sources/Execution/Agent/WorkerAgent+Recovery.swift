@@ -5,8 +5,8 @@ import Timetable
 // What a start of the worker finds in its journal, and does with it.
 //
 // - accepted: the worker ended between journalling and starting it. Perhaps its claim was granted, so it is reported as
-//   interrupted; the leader drops that report where the row is not this worker's. It is never claimed again: its
-//   command may have been started in the last moment.
+//   interrupted and never started here. First it is claimed for this boot: that is granted only where no claim was, so
+//   that the row says started and the report fits it, and refused where the former boot's was, which is as good.
 // - started: the command may still run, under process 1. It is ended with all its descendants, then reported as
 //   interrupted.
 // - finished: the report is sent until somebody acknowledges it, as before.
@@ -33,6 +33,7 @@ extension WorkerAgent {
 
     private func resolve(_ survivors: [Survivor]) async {
         let tails = await launcher.endSurvivors(survivors, grace: configuration.killGrace)
+        await claimForTheRecord(survivors.map(\.attempt).filter { holdings[$0]?.phase == .accepted })
         for survivor in survivors {
             let wasStarted = holdings[survivor.attempt]?.phase == .started
             finish(
@@ -41,6 +42,23 @@ extension WorkerAgent {
                     ? "the worker restarted while the command ran"
                     : "the worker restarted before it had noted the start",
                 outputTail: tails[survivor.attempt] ?? "")
+        }
+    }
+
+    /// Whatever the answer is, nothing of it is started.
+    private func claimForTheRecord(_ attempts: [AttemptID]) async {
+        guard !attempts.isEmpty else { return }
+        let request = ClaimRequest(worker: workerName, boot: boot, attempts: attempts)
+        var backoff = Backoff(initial: .milliseconds(100), maximum: .seconds(2))
+        for _ in 0..<ExecutionLimits.recoveryClaims {
+            do {
+                _ = try await uplink.claim(request)
+                return
+            } catch {
+                log.warning("cannot settle \(attempts.count) attempts that were interrupted: \(error)")
+            }
+            // Cancelled: the next start does it.
+            guard (try? await timekeeper.sleep(for: backoff.next())) != nil else { return }
         }
     }
 }

@@ -17,7 +17,8 @@ final class SignedRoutes: Sendable {
         self.log = log
     }
 
-    typealias Handler = @Sendable (_ body: [UInt8], _ sender: VerifiedMessage) async throws -> (status: Int, body: [UInt8])
+    typealias Answer = (status: Int, body: [UInt8])
+    typealias Handler = @Sendable (_ body: [UInt8], _ sender: VerifiedMessage) async throws -> Answer
 
     func on(_ router: inout HTTPRouter, _ path: String, handler: @escaping Handler) {
         let metadata = RouteMetadata(audience: .anyNode, needsKey: false, tag: "internal")

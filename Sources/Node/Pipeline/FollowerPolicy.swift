@@ -35,9 +35,7 @@ struct FollowerPolicy: Sendable {
     static let forwardedHeader = "X-Carillon-Forwarded-By"
     private static let forwardTimeout = Duration.seconds(30)
 
-    func answer(
-        _ request: HTTPRequest, credentials: Credentials, route: RouteMetadata
-    ) async throws(DomainError) -> HTTPResponse {
+    func answer(_ request: HTTPRequest, credentials: Credentials) async throws(DomainError) -> HTTPResponse {
         // Who has no key is told so here; nothing of him is stored or forwarded.
         if ReplayToken.token(in: request.target) == nil { _ = try await authenticator.principal(key: credentials.key) }
         let leader = try await leaderURL()
@@ -79,7 +77,9 @@ struct FollowerPolicy: Sendable {
         return token
     }
 
-    private static func hash(_ credentials: Credentials) -> [UInt8] { Digest.sha256(Array((credentials.key ?? "").utf8)) }
+    private static func hash(_ credentials: Credentials) -> [UInt8] {
+        Digest.sha256(Array((credentials.key ?? "").utf8))
+    }
 
     /// The stored request of a token, taken out so that it can be executed once.
     ///
@@ -110,7 +110,9 @@ struct FollowerPolicy: Sendable {
             throw .unavailable("the leadership is changing; repeat the request")
         }
         var headers = HTTPHeaders()
-        for (name, value) in request.headers where !Self.hopByHop.contains(name.lowercased()) { headers.add(name, value) }
+        for (name, value) in request.headers where !Self.hopByHop.contains(name.lowercased()) {
+            headers.add(name, value)
+        }
         headers[Self.forwardedHeader] = ownURL
         let answer: HTTPClientResponse
         do {
@@ -149,8 +151,8 @@ struct StoredRequest: Sendable {
 
 protocol ReplayStoring: Sendable {
     func put(_ request: StoredRequest) async throws(StoreError)
-    /// Takes it out, in one statement; nil where it is unknown, used, expired, or of other credentials. Credentials nil:
-    /// by the token alone.
+    /// Takes it out, in one statement; nil where it is unknown, used, expired, or of other credentials.
+    /// - Parameter credentialsHash: nil: by the token alone.
     func take(tokenHash: [UInt8], credentialsHash: [UInt8]?, now: Instant) async throws(StoreError) -> StoredRequest?
 }
 

@@ -14,10 +14,21 @@ struct RequestPipeline: Sendable {
     let leads: @Sendable () -> Bool
     let log: Log
 
+    /// Bytes of a client's request. Workers may send more, which their signature vouches for.
+    static let bodyLimit = 1 << 20
+
     func answer(_ request: HTTPRequest) async -> HTTPResponse {
+        if request.body.count > Self.bodyLimit, !request.path.hasPrefix("/internal/") {
+            return ErrorBody.response(
+                status: 413, message: "a request's body may have at most \(Self.bodyLimit) bytes")
+        }
         do {
-            let request = try await restored(request)
-            return try await routed(request)
+            guard ReplayToken.token(in: request.target) == nil || leads() else {
+                // The leadership moved while the client followed. What the token stands for decides which route it is,
+                // not the method that the client made of it, and only a leader can tell.
+                return try await follower.answer(request, credentials: Credentials(of: request))
+            }
+            return try await routed(try await restored(request))
         } catch {
             return Self.errorResponse(error, path: request.path)
         }
@@ -35,7 +46,7 @@ struct RequestPipeline: Sendable {
             guard route.metadata.needsKey else { return await route.handler(request) }
             let credentials = Credentials(of: request)
             if route.metadata.audience == .leader, !leads() {
-                return try await follower.answer(request, credentials: credentials, route: route.metadata)
+                return try await follower.answer(request, credentials: credentials)
             }
             let principal = try await authenticator.principal(key: credentials.key)
             return await RequestContext.$principal.withValue(principal) { await route.handler(request) }

@@ -31,7 +31,8 @@ extension Schema {
           url text NOT NULL,
           boot text NOT NULL,
           version text NOT NULL,
-          seen timestamptz NOT NULL
+          seen timestamptz NOT NULL,
+          reaches_workers boolean NOT NULL
         ) WITH (fillfactor = 70);
 
         CREATE TABLE carillon.workers (

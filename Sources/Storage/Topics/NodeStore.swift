@@ -9,18 +9,21 @@ public struct NodeStore: Sendable {
     public struct Entry: Hashable, Sendable {
         public var node: NodeDescription
         public var seen: Instant
-        public init(node: NodeDescription, seen: Instant) {
+        /// It has lately got an answer from some worker.
+        public var reachesWorkers: Bool
+        public init(node: NodeDescription, seen: Instant, reachesWorkers: Bool) {
             self.node = node
             self.seen = seen
+            self.reachesWorkers = reachesWorkers
         }
     }
 
     /// Writes this node's row.
-    public func put(_ node: NodeDescription, seen: Instant) async throws(StoreError) {
+    public func put(_ node: NodeDescription, seen: Instant, reachesWorkers: Bool) async throws(StoreError) {
         _ = try await access.query(
             Statement(
                 Self.putNode, .text(node.name), .text(node.url), .text(node.boot), .text(node.version),
-                .timestamp(microseconds: seen.microseconds)),
+                .timestamp(microseconds: seen.microseconds), .bool(reachesWorkers)),
             deadline: Stores.deadline)
     }
 
@@ -29,21 +32,22 @@ public struct NodeStore: Sendable {
         try await access.query(Statement(Self.listNodes), deadline: Stores.deadline).decode { row in
             let node = NodeDescription(
                 name: try row.text(), url: try row.text(), boot: try row.text(), version: try row.text())
-            return Entry(node: node, seen: try row.instant())
+            return Entry(node: node, seen: try row.instant(), reachesWorkers: try row.bool())
         }
     }
 
     // MARK: SQL
 
     private static let putNode = """
-        INSERT INTO carillon.nodes (name, url, boot, version, seen)
-        VALUES ($1::text, $2::text, $3::text, $4::text, $5::timestamptz)
+        INSERT INTO carillon.nodes (name, url, boot, version, seen, reaches_workers)
+        VALUES ($1::text, $2::text, $3::text, $4::text, $5::timestamptz, $6::boolean)
         ON CONFLICT (name) DO UPDATE SET
-          url = EXCLUDED.url, boot = EXCLUDED.boot, version = EXCLUDED.version, seen = EXCLUDED.seen
+          url = EXCLUDED.url, boot = EXCLUDED.boot, version = EXCLUDED.version, seen = EXCLUDED.seen,
+          reaches_workers = EXCLUDED.reaches_workers
         """
 
     private static let listNodes = """
-        SELECT n.name, n.url, n.boot, n.version, n.seen FROM carillon.nodes n
+        SELECT n.name, n.url, n.boot, n.version, n.seen, n.reaches_workers FROM carillon.nodes n
          ORDER BY n.name COLLATE "C" LIMIT \(StorageLimits.page)
         """
 }
