@@ -61,7 +61,10 @@ let package = Package(
             ]),
         layer(
             "CommandLineTool",
-            ["Node", "Storage", "PostgresClient", "HTTPTransport", "HTTP", "JSON", "Domain", "Timetable", "Runtime", "Crypto"]),
+            [
+                "Node", "Storage", "PostgresClient", "HTTPTransport", "HTTP", "JSON", "Domain", "Timetable", "Runtime",
+                "Crypto",
+            ]),
 
         // L6
         .executableTarget(name: "carillon", dependencies: ["CommandLineTool"], swiftSettings: settings),

@@ -56,8 +56,8 @@ public struct LeadershipView: Sendable {
         self.term = term
     }
 
-    /// Where to send whoever wants the leader; nil while the node itself leads, or nobody is known to. Never to the node
-    /// itself: a row that still names it is older than whoever holds the lock now.
+    /// Where to send whoever wants the leader; nil while the node itself leads, or nobody is known to. Never to the
+    /// node itself: a row that still names it is older than whoever holds the lock now.
     /// - Parameter url: the node's own.
     public func otherLeader(than url: String) -> String? {
         guard role != .leader, isHeld, let leader, !leader.resigned, leader.url != url else { return nil }

@@ -49,7 +49,9 @@ enum ServerOptions {
     typealias Stop = @Sendable () async throws -> Void
 
     /// Runs a body on a loop of its own; `stop` returns when the process was told to end.
-    static func serve(_ body: @escaping @Sendable (EventLoop, _ stop: @escaping Stop) async throws -> Void) throws -> Int32 {
+    static func serve(
+        _ body: @escaping @Sendable (EventLoop, _ stop: @escaping Stop) async throws -> Void
+    ) throws -> Int32 {
         raiseDescriptorLimit()
         let loop = try EventLoop()
         // Before any other thread is there, so that all of them have these signals blocked.

@@ -7,7 +7,7 @@ import Runtime
 import Storage
 import Timetable
 
-/// What belongs to no dialect: workers, runs, ledger. The shapes stand in CommandLineTool/Client/ManagementShapes.swift.
+/// What belongs to no dialect: workers, runs, ledger (shapes: CommandLineTool/Client/ManagementShapes.swift).
 struct ManagementRoutes: Sendable {
     let leader: Leader
     let stores: Stores

@@ -131,9 +131,10 @@ extension LeaderState {
         advances[job.reference] = nil
         guard job.isEnabled, case .schedule(let text) = job.definition.trigger else { return }
         changes.closedEras.append((job: job.reference, at: now.wall))
+        // A schedule that cannot be computed has disabled its job before.
         guard let next = job.next, next.due <= now.wall, let schedule = try? text.schedule(zones: zones),
             let last = schedule.last(atOrBefore: now.wall), last.index >= next.index
-        else { return }  // nothing undecided; a schedule that cannot be computed has disabled its job before
+        else { return }
         changes.ledger.append(
             LedgerEntry(
                 job: job.reference, jobName: job.definition.name, firstIndex: next.index, lastIndex: last.index,
