@@ -175,25 +175,37 @@ final class DevCluster: @unchecked Sendable {
         return key
     }
 
-    /// Nil if nobody leads after a while: the messages of the nodes say why.
+    /// Waits until every node knows who leads, so that whatever is typed next works at each of them.
+    /// - Returns: host and port of the leader; nil if there was none in time.
     private func waitForLeader(_ plan: DevPlan, key: String) async throws -> String? {
         let http = HTTPClient(loop: loop)
         defer { http.close() }
         let start = loop.monotonicNow
-        var client = APIClient(url: plan.nodes[0].url, key: key, http: http, timekeeper: loop)
-        client.patience = .zero
-        while start.duration(to: loop.monotonicNow) < Self.leaderPatience {
-            do {
-                let answer = try await client.json(.get, "/v1/scheduler/leader")
-                if let leader = answer["leader"]?.stringValue, !leader.isEmpty { return leader }
-            } catch let error as APIClient.Failure {
-                // Not yet: the node starts, or nobody is elected.
-                guard error.status == nil || error.status == 503 else { throw error }
-            }
-            try await loop.sleep(for: .milliseconds(50))
+        var leader: String?
+        for node in plan.nodes {
+            var client = APIClient(url: node.url, key: key, http: http, timekeeper: loop)
+            client.patience = .zero
+            repeat {
+                leader = try await self.leader(knownTo: client)
+                if leader != nil { break }
+                try await loop.sleep(for: .milliseconds(50))
+            } while start.duration(to: loop.monotonicNow) < Self.leaderPatience
         }
-        Console.error("no node leads after \(Self.leaderPatience): the messages above say why")
-        return nil
+        if leader == nil {
+            Console.error("no node leads after \(Self.leaderPatience): the messages above say why")
+        }
+        return leader
+    }
+
+    private func leader(knownTo client: APIClient) async throws -> String? {
+        do {
+            let url = try await client.json(.get, "/health")["leader"]?.stringValue
+            return url.flatMap { $0.split(separator: "/").last.map(String.init) }
+        } catch let error as APIClient.Failure {
+            // Not yet: the node starts.
+            guard error.status == nil || error.status == 503 else { throw error }
+            return nil
+        }
     }
 
     // MARK: Children
