@@ -11,7 +11,8 @@ public enum FreePort {
         throw TestPostgres.Failure(description: "no free port between 20000 and 32000")
     }
 
-    private static func isFree(_ port: Int) -> Bool {
+    /// Whether nobody listens on the port now.
+    public static func isFree(_ port: Int) -> Bool {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard descriptor >= 0 else { return false }
         defer { close(descriptor) }

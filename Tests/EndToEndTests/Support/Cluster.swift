@@ -26,6 +26,8 @@ final class Cluster {
         var workerArguments: [String] = []
         /// A server of the test's own, for tests that stop it; nil: a fresh database on the shared one.
         var postgres: TestPostgres?
+        /// An ordinary role that owns the database and that all members use; nil: the superuser.
+        var role: String?
         /// Whether `run` waits until a leader exists and all workers are known to it.
         var waitsUntilReady = true
     }
@@ -42,7 +44,9 @@ final class Cluster {
 
     let options: Options
     let folder: String
+    /// As the members use it.
     let databaseURL: String
+    private let superuserURL: String
     /// A key with all privileges.
     private(set) var key = ""
     private(set) var nodes: [ClusterProcess] = []
@@ -65,26 +69,52 @@ final class Cluster {
     static func run(_ options: Options, _ body: @escaping @Sendable (Cluster) throws -> Void) async throws {
         // A loop's thread of its own: blocking it disturbs no other test, and issues are attributed to this one.
         try await onLoop { _ in
-            let cluster = try Cluster(options)
+            let cluster = try started(options)
             defer { cluster.end() }
-            do {
-                try cluster.start()
-                try body(cluster)
-            } catch {
-                cluster.showLogs()
-                throw error
-            }
+            try cluster.showingLogs { try body(cluster) }
+        }
+    }
+
+    /// A cluster that the caller ends.
+    static func started(_ options: Options) throws -> Cluster {
+        let cluster = try Cluster(options)
+        do { try cluster.showingLogs { try cluster.start() } } catch {
+            cluster.end()
+            throw error
+        }
+        return cluster
+    }
+
+    /// Shows the end of all logs if the body throws.
+    func showingLogs<T>(_ body: () throws -> T) throws -> T {
+        do { return try body() } catch {
+            showLogs()
+            throw error
         }
     }
 
     private init(_ options: Options) throws {
         self.options = options
-        postgres = try options.postgres ?? TestPostgres.shared()
-        databaseURL = try postgres.freshDatabase()
+        let postgres = try options.postgres ?? TestPostgres.shared()
+        self.postgres = postgres
+        superuserURL = try postgres.freshDatabase()
+        if let role = options.role {
+            databaseURL = try Self.own(superuserURL, role: role, postgres)
+        } else {
+            databaseURL = superuserURL
+        }
         folder = NSTemporaryDirectory() + "carillon-cluster-\(UUID().uuidString.prefix(8))"
         // Others may pass, for commands that run as another user.
         try FileManager.default.createDirectory(
             atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o711])
+    }
+
+    /// Makes the role and gives it the database.
+    private static func own(_ url: String, role: String, _ postgres: TestPostgres) throws -> String {
+        let name = try postgres.query(url, "SELECT current_database()").first?.first.flatMap { $0 } ?? ""
+        try postgres.query(url, "CREATE ROLE \(role) LOGIN")
+        try postgres.query(url, "ALTER DATABASE \(name) OWNER TO \(role)")
+        return url.replacingOccurrences(of: "//postgres@", with: "//\(role)@")
     }
 
     private func start() throws {
@@ -124,8 +154,9 @@ final class Cluster {
     }
 
     /// Starts one more worker, which knows the nodes that are there now.
+    /// - Parameter wrapper: a command that executes the worker's command line, which follows its own words.
     @discardableResult
-    func addWorker(_ name: String, arguments: [String] = []) throws -> ClusterProcess {
+    func addWorker(_ name: String, arguments: [String] = [], wrapper: [String] = []) throws -> ClusterProcess {
         let port = try FreePort.find()
         let url = "http://127.0.0.1:\(port)"
         let words =
@@ -134,7 +165,7 @@ final class Cluster {
                 "--secret-file", folder + "/secret", "--work-dir", "\(folder)/\(name)",
             ]
         let worker = try ClusterProcess(
-            name, url: url, folder: folder, words: words + options.workerArguments + arguments)
+            name, url: url, folder: folder, words: words + options.workerArguments + arguments, wrapper: wrapper)
         workers.append(worker)
         return worker
     }
@@ -232,7 +263,7 @@ final class Cluster {
     /// Rows of one statement, as text.
     @discardableResult
     func query(_ sql: String) throws -> [[String?]] {
-        try postgres.query(databaseURL, sql)
+        try postgres.query(superuserURL, sql)
     }
 
     /// Runs a `carillon` command of short duration and returns its standard output.
@@ -250,7 +281,7 @@ final class Cluster {
 
     // MARK: End
 
-    private func end() {
+    func end() {
         for process in workers + nodes { process.end() }
         killLeftovers()
         // What cannot be removed is in the system's folder for temporary files.

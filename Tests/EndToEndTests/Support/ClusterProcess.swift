@@ -4,17 +4,21 @@ import Foundation
 final class ClusterProcess {
     let name: String
     let url: String
+    /// The whole command line.
     private let words: [String]
     private let logPath: String
     private var guardian: Guardian?
 
     /// Starts it.
-    init(_ name: String, url: String, folder: String, words: [String]) throws {
+    /// - Parameters:
+    ///   - words: what follows `carillon`.
+    ///   - wrapper: words of a command that executes those that follow.
+    init(_ name: String, url: String, folder: String, words: [String], wrapper: [String] = []) throws {
         self.name = name
         self.url = url
-        self.words = words
+        self.words = wrapper + [Executable.path] + words
         logPath = "\(folder)/\(name).log"
-        guardian = try Guardian(Executable.path, words, log: logPath)
+        guardian = try Guardian(self.words, log: logPath)
     }
 
     var pid: pid_t? { guardian?.pid }
@@ -59,7 +63,7 @@ final class ClusterProcess {
     func startAgain(arguments: [String] = []) throws {
         guard !isRunning else { throw Cluster.Failure(description: "\(name) runs already") }
         guardian?.end()
-        guardian = try Guardian(Executable.path, words + arguments, log: logPath)
+        guardian = try Guardian(words + arguments, log: logPath)
     }
 
     /// Ends it for good, whatever its state.
@@ -73,8 +77,9 @@ final class ClusterProcess {
 /// parent the shell also keeps its number from being given to another process until then.
 private final class Guardian {
     let pid: pid_t
-    private let shell: Process
-    private let pipe: FileHandle
+    private let shell: ChildProcess
+    /// The writing end of the shell's input; -1 when it is closed.
+    private var pipe: Int32
 
     private static let script = """
         trap '' INT TERM HUP
@@ -87,32 +92,44 @@ private final class Guardian {
         wait
         """
 
-    init(_ executable: String, _ words: [String], log: String) throws {
-        shell = Process()
-        shell.executableURL = URL(fileURLWithPath: "/bin/sh")
-        // The shell ignores signals, and what is ignored stays so in a child: env makes them count again.
-        shell.arguments =
-            ["-c", Self.script, "guardian", log, "env", "--default-signal=INT,TERM,HUP", executable] + words
-        shell.environment = Executable.environment([:])
-        let orders = Pipe()
-        let answers = Pipe()
-        // Another child that held the pipe open would keep this one alive.
-        for handle in [orders.fileHandleForWriting, answers.fileHandleForReading] {
-            _ = fcntl(handle.fileDescriptor, F_SETFD, FD_CLOEXEC)
+    init(_ words: [String], log: String) throws {
+        let orders = try Self.makePipe()
+        let answers = try Self.makePipe()
+        defer {
+            close(orders.read)
+            close(answers.read)
         }
-        shell.standardInput = orders
-        shell.standardOutput = answers
-        shell.standardError = FileHandle.nullDevice
-        try shell.run()
-        pipe = orders.fileHandleForWriting
-        var line = Data()
-        while let byte = try answers.fileHandleForReading.read(upToCount: 1), let first = byte.first, first != 10 {
-            line.append(first)
+        let nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC)
+        defer { close(nowhere) }
+        do {
+            // The shell ignores signals, and what is ignored stays so in a child: env makes them count again.
+            shell = try ChildProcess(
+                "/bin/sh", ["-c", Self.script, "guardian", log, "env", "--default-signal=INT,TERM,HUP"] + words,
+                environment: Executable.environment([:]), descriptors: [orders.read, answers.write, nowhere])
+        } catch {
+            close(orders.write)
+            close(answers.write)
+            throw error
         }
+        close(answers.write)
+        pipe = orders.write
+        var line: [UInt8] = []
+        var byte: UInt8 = 0
+        while read(answers.read, &byte, 1) == 1, byte != 10 { line.append(byte) }
         guard let pid = pid_t(String(decoding: line, as: UTF8.self)) else {
-            throw Cluster.Failure(description: "the guardian shell did not start '\(executable)'")
+            throw Cluster.Failure(description: "the guardian shell did not start '\(words.first ?? "")'")
         }
         self.pid = pid
+    }
+
+    private static func makePipe() throws -> (read: Int32, write: Int32) {
+        var ends: [Int32] = [-1, -1]
+        // Another child that held it open would keep this one alive: sockets, unlike pipes, are made close-on-exec in
+        // one step.
+        guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
+            throw Cluster.Failure(description: "no sockets can be made: \(String(cString: strerror(errno)))")
+        }
+        return (ends[0], ends[1])
     }
 
     /// A killed child stays as a zombie until the shell ends: it counts as dead.
@@ -124,9 +141,10 @@ private final class Guardian {
     }
 
     func end() {
-        // Fails only if it was closed before.
-        try? pipe.close()
-        shell.waitUntilExit()
+        guard pipe >= 0 else { return }
+        close(pipe)
+        pipe = -1
+        shell.waitForEnd()
     }
 
     deinit { end() }

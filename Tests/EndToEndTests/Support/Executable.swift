@@ -32,9 +32,22 @@ enum Executable {
         return environment
     }
 
-    /// Runs a command to its end; killed after the timeout.
+    /// Runs a `carillon` command to its end; killed after the timeout.
     static func run(
         _ words: [String], environment: [String: String] = [:], input: String = "", timeout: Double = 60
+    ) throws -> Result {
+        try run(path, words, environment: environment, input: input, timeout: timeout)
+    }
+
+    /// Runs a script with `sh` and `set -eu`.
+    static func shell(_ script: String, environment: [String: String] = [:], timeout: Double = 60) throws -> Result {
+        try run("/bin/sh", ["-euc", script], environment: environment, timeout: timeout)
+    }
+
+    /// Runs any program, named by its path, to its end; killed after the timeout.
+    static func run(
+        _ program: String, _ words: [String], environment: [String: String] = [:], input: String = "",
+        timeout: Double = 60
     ) throws -> Result {
         let folder = NSTemporaryDirectory() + "carillon-run-\(UUID().uuidString.prefix(8))"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -42,26 +55,20 @@ enum Executable {
         // Files rather than pipes: nothing can fill up, and no reader is needed beside the waiting.
         let paths = ["in", "out", "err"].map { "\(folder)/\($0)" }
         for path in paths { try Data(input.utf8).write(to: URL(fileURLWithPath: path)) }
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: path)
-        process.arguments = words
-        process.environment = Self.environment(environment)
-        process.standardInput = try FileHandle(forReadingFrom: URL(fileURLWithPath: paths[0]))
-        let output = try FileHandle(forWritingTo: URL(fileURLWithPath: paths[1]))
-        let errors = try FileHandle(forWritingTo: URL(fileURLWithPath: paths[2]))
-        try output.truncate(atOffset: 0)
-        try errors.truncate(atOffset: 0)
-        process.standardOutput = output
-        process.standardError = errors
-        try process.run()
+        let descriptors = [
+            open(paths[0], O_RDONLY | O_CLOEXEC), open(paths[1], O_WRONLY | O_TRUNC | O_CLOEXEC),
+            open(paths[2], O_WRONLY | O_TRUNC | O_CLOEXEC),
+        ]
+        defer { for descriptor in descriptors { close(descriptor) } }
+        let process = try ChildProcess(
+            program, words, environment: Self.environment(environment), descriptors: descriptors)
         let end = Date().addingTimeInterval(timeout)
-        while process.isRunning {
-            if Date() > end { kill(process.processIdentifier, SIGKILL) }
+        while process.ending() == nil {
+            if Date() > end { process.send(SIGKILL) }
             usleep(5_000)
         }
         return Result(
-            status: process.terminationReason == .exit ? process.terminationStatus : 128 + process.terminationStatus,
-            output: try String(contentsOfFile: paths[1], encoding: .utf8),
+            status: process.waitForEnd(), output: try String(contentsOfFile: paths[1], encoding: .utf8),
             errors: try String(contentsOfFile: paths[2], encoding: .utf8))
     }
 }
