@@ -66,7 +66,6 @@ extension LeaderState {
     private mutating func fire(_ timer: WallTimer, now: Moment) {
         switch timer {
         case .due(let version): decide(version, now: now)
-        case .retry(let attempt): retry(attempt)
         case .startDeadline(let id): closeWindow(id, now: now)
         case .completion(let attempt): completionOverdue(attempt, now: now)
         }
@@ -74,6 +73,7 @@ extension LeaderState {
 
     private mutating func fire(_ timer: SteadyTimer, now: Moment) {
         switch timer {
+        case .retry(let attempt): retry(attempt)
         case .offerTimeout(let attempt): offerUnanswered(attempt, now: now)
         case .workerSilence(let name): checkSilence(of: name, now: now)
         case .absence(let name): checkAbsence(of: name, now: now)

@@ -92,6 +92,14 @@ extension LeaderState {
         }
     }
 
+    /// A delay is measured on the steady clock, and is never longer than the job wants, whatever the clock of the node
+    /// that wrote the instant was like: a clock that was an hour ahead must not make a retry wait for an hour.
+    mutating func awaitRetry(_ active: ActiveRun, now: Moment) {
+        let longest = RetryPlanner.delay(before: active.run.attempt, definition: active.definition, policy: policy)
+        let delay = active.run.notBefore.map { now.wall.duration(to: $0) } ?? .zero
+        steadyTimers.insert(.retry(active.run.attemptID), at: now.uptime + max(.zero, min(delay, longest)))
+    }
+
     mutating func retry(_ attempt: AttemptID) {
         guard let active = runs[attempt.run], active.run.attempt == attempt.number, active.run.state == .waiting
         else { return }
@@ -180,7 +188,7 @@ extension LeaderState {
             active.unheard = 0
             runs[id] = active
             dirtyRuns.insert(id)
-            wallTimers.insert(.retry(active.run.attemptID), at: notBefore)
+            awaitRetry(active, now: now)
         }
     }
 

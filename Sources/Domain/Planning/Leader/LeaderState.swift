@@ -160,7 +160,7 @@ public struct LeaderState: Sendable {
             if !run.worker.isEmpty, workers[run.worker] == nil {
                 steadyTimers.insert(.absence(run.worker), at: now.uptime + policy.workerLost)
             }
-        case .waiting: wallTimers.insert(.retry(run.attemptID), at: run.notBefore ?? now.wall)
+        case .waiting: awaitRetry(active, now: now)
         default: break
         }
         if let deadline = run.startDeadline { wallTimers.insert(.startDeadline(run.id), at: deadline) }
@@ -244,13 +244,13 @@ struct WorkerState: Sendable {
 
 enum WallTimer: Sendable {
     case due(JobVersion)
-    case retry(AttemptID)
     case startDeadline(RunID)
     /// A job that reports its completion has not done so in time.
     case completion(AttemptID)
 }
 
 enum SteadyTimer: Sendable {
+    case retry(AttemptID)
     case offerTimeout(AttemptID)
     case workerSilence(String)
     /// A worker that no leader has heard of has runs.
