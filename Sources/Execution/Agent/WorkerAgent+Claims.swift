@@ -23,8 +23,9 @@ extension WorkerAgent {
                 forget(open, because: "the worker is shutting down")
                 return
             }
-            // A cancelled pause is only shorter.
-            _ = try? await leaderChanged.wait(atMost: pauses.next(on: timekeeper), on: timekeeper)
+            // Cancelled: nobody wants it any more, and no pause would be one.
+            let pause = pauses.next(on: timekeeper)
+            guard (try? await leaderChanged.wait(atMost: pause, on: timekeeper)) != nil else { return }
         }
     }
 

@@ -58,7 +58,7 @@ extension WorkerAgent {
                 log.warning("cannot settle \(attempts.count) attempts that were interrupted: \(error)")
             }
             // Cancelled: the next start does it.
-            guard (try? await timekeeper.sleep(for: backoff.next())) != nil else { return }
+            guard (try? await timekeeper.sleep(for: backoff.next(on: timekeeper))) != nil else { return }
         }
     }
 }
