@@ -78,6 +78,10 @@ final class Workload: @unchecked Sendable {
                 switch await put(name, definition, isEnabled: false, mode: .updateOnly) {
                 case .done: break
                 case .refused(.notFound): note(name, .absent)
+                case .refused(.invalid):
+                    // Its parents are gone.
+                    expectations[name]?.definition.trigger = .manual
+                    continue
                 default: continue
                 }
                 break
@@ -184,13 +188,23 @@ final class Workload: @unchecked Sendable {
         for _ in 0..<40 where !process.isUnwinding {
             switch await sendOnce(command) {
             case .some(let answer):
-                world.engine.note("client", "\(what): \(answer)")
+                world.engine.note("client", "\(what): \(Self.text(answer))")
                 if case .done = answer { acknowledged += 1 }
                 return answer
             case nil: do { try await process.sleep(for: chance.duration(50...500)) } catch { return .unknown }
             }
         }
         return .refused(.notLeader)
+    }
+
+    private static func text(_ answer: Answer) -> String {
+        switch answer {
+        case .done(.job(let job)): "done, \(job.reference.job) version \(job.version)"
+        case .done(.run(let id)): "done, \(id)"
+        case .done: "done"
+        case .refused(let code): "refused, \(code.rawValue)"
+        case .unknown: "unknown"
+        }
     }
 
     /// Nil: this node did nothing; another may.

@@ -120,7 +120,10 @@ final class SimulationExecutor: Timekeeper, @unchecked Sendable {
         pausedUntil = engine.now + duration.nanoseconds
         host.lastPauseEnd = max(host.lastPauseEnd, pausedUntil)
         // Something must happen then, or time would not move on to it.
-        engine.after(duration) { [engine, name] in engine.note(name, "goes on") }
+        let end = pausedUntil
+        engine.after(duration) { [self] in
+            if pausedUntil == end, !isKilled { engine.note(name, "goes on") }
+        }
     }
 
     func pause(afterJobs jobs: Int, for duration: Duration) { plannedPause = (jobs, duration) }

@@ -17,6 +17,8 @@ final class Checker: @unchecked Sendable {
     weak var world: World?
     private(set) var starts: [AttemptID: Start] = [:]
     private(set) var commits = 0
+    /// When each version of a schedule came into force.
+    private(set) var eras: [JobVersion: Instant] = [:]
     private var officers: [Term: Int] = [:]
     private var highest = Term.none
     /// Processes whose lock session the server has ended because it was silent, and when.
@@ -41,8 +43,9 @@ final class Checker: @unchecked Sendable {
     }
 
     /// The leader's write of a term has been committed while another term was the store's.
-    func committed(_ term: Term, current: Term, by process: SimulationExecutor) {
+    func committed(_ term: Term, current: Term, _ changes: Changes, by process: SimulationExecutor) {
         commits += 1
+        for era in changes.newEras { eras[era.job] = engine.wall }
         if term != current {
             engine.violation("I3", "\(process.name) committed under term \(term) while the term is \(current)")
         }
@@ -92,7 +95,7 @@ final class Checker: @unchecked Sendable {
         guard let world, let record = world.database.record else { return nil }
         return world.nodeHosts.compactMap(\.node).first {
             $0.elector.view.role == .leader && $0.elector.view.term == record.term
-                && $0.description.boot == record.boot
+                && $0.leader.status.term == record.term && $0.description.boot == record.boot
         }
     }
 }

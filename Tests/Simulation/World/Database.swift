@@ -13,6 +13,9 @@ import Timetable
 final class Database: @unchecked Sendable {
     static let hostName = "db"
 
+    /// Until the client notices that nothing gets through any more (`tcp_user_timeout`, keep-alive).
+    static let deadWay = Duration.seconds(4)
+
     struct Session {
         let id: Int
         let process: SimulationExecutor
@@ -77,9 +80,11 @@ final class Database: @unchecked Sendable {
             engine.after(deadline) {
                 finish(.failure(StoreError(.connection, "the database has not answered within \(deadline)")))
             }
-            network.send(from: origin, to: Self.hostName) {
+            // TCP's keep-alive and user timeouts find a way that carries nothing any more.
+            let lost: @Sendable () -> Void = { self.engine.after(Self.deadWay) { finish(.failure(broken)) } }
+            network.send(from: origin, to: Self.hostName, lost: lost) {
                 guard self.isUp else {
-                    return self.network.send(from: Self.hostName, to: origin) { finish(.failure(broken)) }
+                    return self.network.send(from: Self.hostName, to: origin, lost: lost) { finish(.failure(broken)) }
                 }
                 self.serve {
                     let result: Result<Reply, StoreError>
@@ -88,7 +93,7 @@ final class Database: @unchecked Sendable {
                         return self.engine.after(self.chance.duration(1...50)) { finish(.failure(broken)) }
                     }
                     self.engine.after(self.network.databaseTime()) {
-                        self.network.send(from: Self.hostName, to: origin) { finish(result) }
+                        self.network.send(from: Self.hostName, to: origin, lost: lost) { finish(result) }
                     }
                 }
             }
@@ -117,7 +122,7 @@ final class Database: @unchecked Sendable {
         if bugs.contains(.lostInsert), !changes.newRuns.isEmpty, chance.happens(0.2) { changes.newRuns.removeFirst() }
         if bugs.contains(.lostVerdict), !changes.ledger.isEmpty, chance.happens(0.2) { changes.ledger.removeFirst() }
         try await store.commit(bugs.contains(.noFence) ? store.currentTerm : term, changes)
-        checker.committed(term, current: store.currentTerm, by: process)
+        checker.committed(term, current: store.currentTerm, changes, by: process)
     }
 
     func claim(_ request: ClaimRequest, now: Instant) async throws(StoreError) -> ClaimReply {

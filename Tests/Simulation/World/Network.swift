@@ -75,20 +75,28 @@ final class Network: @unchecked Sendable {
     // MARK: Messages
 
     /// Sends one message. It is delivered once, never, or (where `mayDouble`) twice.
-    func send(from: String, to: String, mayDouble: Bool = false, _ deliver: @escaping @Sendable () -> Void) {
-        if mayDouble, chance.happens(weather.doubling) { carry(Link(from, to), delay(), deliver) }
-        guard !chance.happens(weather.loss) else { return }
-        carry(Link(from, to), delay(), deliver)
+    /// - Parameter lost: called when it is not delivered for now.
+    func send(
+        from: String, to: String, mayDouble: Bool = false, lost: @escaping @Sendable () -> Void = {},
+        _ deliver: @escaping @Sendable () -> Void
+    ) {
+        if mayDouble, chance.happens(weather.doubling) { carry(Link(from, to), delay(), {}, deliver) }
+        guard !chance.happens(weather.loss) else { return lost() }
+        carry(Link(from, to), delay(), lost, deliver)
     }
 
-    private func carry(_ link: Link, _ delay: Duration, _ deliver: @escaping @Sendable () -> Void) {
-        guard cuts[link] == nil else { return meetCut(link, deliver) }
+    private func carry(
+        _ link: Link, _ delay: Duration, _ lost: @escaping @Sendable () -> Void,
+        _ deliver: @escaping @Sendable () -> Void
+    ) {
+        guard cuts[link] == nil else { return meetCut(link, lost, deliver) }
         engine.after(delay) {
-            if self.cuts[link] != nil { self.meetCut(link, deliver) } else { deliver() }
+            if self.cuts[link] != nil { self.meetCut(link, lost, deliver) } else { deliver() }
         }
     }
 
-    private func meetCut(_ link: Link, _ deliver: @escaping @Sendable () -> Void) {
+    private func meetCut(_ link: Link, _ lost: () -> Void, _ deliver: @escaping @Sendable () -> Void) {
+        lost()
         if chance.happens(0.3) { held.append((link, deliver)) }
     }
 

@@ -14,6 +14,4 @@ struct PlantedBugs: OptionSet, Sendable {
     static let endlessTrust = PlantedBugs(rawValue: 16)
     /// The server never ends a silent session.
     static let lockNeverFreed = PlantedBugs(rawValue: 32)
-    /// A worker's disk forgets all that it was told to keep.
-    static let forgetfulDisk = PlantedBugs(rawValue: 64)
 }

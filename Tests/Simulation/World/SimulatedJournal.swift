@@ -5,7 +5,6 @@ import Execution
 /// `@unchecked Sendable`: touched by the simulation's thread alone.
 final class SimulatedDisk: @unchecked Sendable {
     private let engine: Engine
-    private let bugs: PlantedBugs
     private var chance: SeededGenerator
     private var records: [JournalRecord] = []
     private var flushed = 0
@@ -14,9 +13,8 @@ final class SimulatedDisk: @unchecked Sendable {
     /// Probability that a write fails, as on a full disk.
     var failures = 0.0
 
-    init(engine: Engine, number: Int, bugs: PlantedBugs) {
+    init(engine: Engine, number: Int) {
         self.engine = engine
-        self.bugs = bugs
         chance = SeededGenerator(seed: engine.seed, stream: 100 + UInt64(number))
     }
 
@@ -46,10 +44,6 @@ final class SimulatedDisk: @unchecked Sendable {
         let kept = flushed + chance.below(records.count - flushed + 1)
         records.removeLast(records.count - kept)
         flushed = kept
-        if bugs.contains(.forgetfulDisk) {
-            records = []
-            flushed = 0
-        }
     }
 }
 

@@ -61,12 +61,9 @@ final class SimulatedNode: Sendable {
 
     /// Where a node that does not lead sends its callers.
     var otherLeader: String? {
-        let view = elector.view
-        guard view.role != .leader, view.isHeld, let leader = view.leader, !leader.resigned else { return nil }
-        if leader.boot == description.boot {
-            world.engine.violation("I9", "\(executor.name) sends its callers to itself")
-        }
-        return leader.url
+        let other = elector.view.otherLeader(than: description.url)
+        if other == description.url { world.engine.violation("I9", "\(executor.name) sends its callers to itself") }
+        return other
     }
 
     func transportError(_ error: DomainError) -> TransportError {

@@ -59,7 +59,7 @@ final class World: @unchecked Sendable {
         for (number, worker) in workerHosts.enumerated() {
             machines[worker.name] = WorkerMachine(
                 capacity: Resources(cpus: 4, memory: 8_192, disk: 16_384),
-                disk: SimulatedDisk(engine: engine, number: number, bugs: options.bugs))
+                disk: SimulatedDisk(engine: engine, number: number))
         }
         checker.world = self
         for host in nodeHosts + workerHosts { checker.clockSet(host) }
@@ -122,8 +122,12 @@ final class World: @unchecked Sendable {
     func stop(_ host: Host) {
         guard let executor = host.executor else { return }
         engine.note(executor.name, "is stopped")
-        stopping.insert(executor.number)
-        mainTasks[executor.number]?.cancel()
+        guard stopping.insert(executor.number).inserted else { return }
+        guard let agent = host.worker?.agent else { return mainTasks[executor.number]?.cancel() ?? () }
+        executor.start("shut down") { [self] in
+            await agent.shutDown(grace: .seconds(2))
+            mainTasks[executor.number]?.cancel()
+        }
     }
 
     private func ended(_ executor: SimulationExecutor) {
