@@ -9,6 +9,15 @@ import Testing
 /// The parent of all suites with a cluster of their own: one at a time.
 @Suite("A cluster of real processes", .serialized) enum EndToEnd {
     /// Suites that share one cluster of three nodes and two workers, with no faults.
-    @Suite("on three nodes and two workers", .serialized, .cluster(nodes: 3, workers: 2, "--retry-delay", "1"))
+    @Suite("on three nodes and two workers", .serialized, .cluster(shared))
     enum Shared {}
+}
+
+@Sendable private func shared() -> Cluster.Options {
+    var options = Cluster.Options()
+    options.nodes = 3
+    options.workers = 2
+    options.nodeArguments = ["--retry-delay", "1"]
+    options.workerArguments = ["--kill-grace", "2"]
+    return options
 }

@@ -218,18 +218,17 @@ extension EndToEnd {
                 let postgres = try #require(FaultCluster.server.withLock { $0 })
                 let pids = cluster.nodes.map(\.pid)
                 try postgres.kill()
-                for node in cluster.nodes {
+                // A request waits some seconds for the database before it is refused: one for each node will do.
+                let requests = [("GET", "jobs"), ("POST", "iso8601"), ("GET", "leader")]
+                for (node, (method, path)) in zip(cluster.nodes, requests) {
                     try cluster.wait("\(node.name) misses its database") {
                         try cluster.request("GET", node.url + "/health").json?["database"] == "unreachable"
                     }
-                    for (method, path) in [("GET", "jobs"), ("POST", "iso8601"), ("GET", "leader")] {
-                        let answer = try cluster.request(
-                            method, node.url + "/v1/scheduler/" + path, body: method == "POST" ? #"{"name": "x"}"# : nil
-                        )
-                        #expect(answer.status == 503, "\(node.name) \(path): \(answer.status) \(answer.text)")
-                        #expect(answer.header("Retry-After") != nil)
-                        #expect(answer.json?["message"]?.stringValue?.isEmpty == false)
-                    }
+                    let answer = try cluster.request(
+                        method, node.url + "/v1/scheduler/" + path, body: method == "POST" ? #"{"name": "x"}"# : nil)
+                    #expect(answer.status == 503, "\(node.name) \(path): \(answer.status) \(answer.text)")
+                    #expect(answer.header("Retry-After") != nil)
+                    #expect(answer.json?["message"]?.stringValue?.isEmpty == false)
                     #expect(try TestHTTP.request("GET", node.url + "/ping").status == 200)
                     #expect(try TestHTTP.request("GET", node.url + "/health/leader").status == 503)
                 }
@@ -251,8 +250,8 @@ extension EndToEnd {
                     try cluster.wait("\(node.name) knows that it has no database") {
                         try cluster.request("GET", node.url + "/health").json?["database"] == "unreachable"
                     }
-                    #expect(try cluster.request("GET", node.url + "/v1/scheduler/jobs").status == 503)
                 }
+                #expect(try cluster.request("GET", cluster.nodes[0].url + "/v1/scheduler/jobs").status == 503)
                 #expect(try Self.epoch(cluster) == former)
                 try cluster.query("ALTER ROLE \(FaultCluster.role) CONNECTION LIMIT -1")
                 try Self.waitForEpoch(after: former, cluster)
