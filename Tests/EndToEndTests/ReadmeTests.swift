@@ -49,7 +49,7 @@ extension EndToEnd {
                 // What cannot be removed is in the system's folder for temporary files.
                 defer { try? FileManager.default.removeItem(atPath: folder) }
                 var session = Session(folder: folder, root: readme.root)
-                defer { session.dev?.end() }
+                defer { session.end() }
                 for block in readme.commands { try session.run(block) }
                 try session.stop()
             }
@@ -135,6 +135,15 @@ extension EndToEnd {
                 if (1..<count).allSatisfy({ FreePort.isFree(first + $0) }) { return first }
             }
             throw Cluster.Failure(description: "no \(count) free ports in a row")
+        }
+
+        /// After a failure: its database must have ended before its folder is removed.
+        func end() {
+            guard let dev else { return }
+            // Fails when it has ended, or takes too long, which `end` then settles.
+            try? dev.send(SIGINT)
+            try? dev.waitForEnd(within: 20)
+            dev.end()
         }
 
         /// ctrl-C: everything ends, and nothing is left behind.
