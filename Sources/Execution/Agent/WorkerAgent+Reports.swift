@@ -117,7 +117,8 @@ extension WorkerAgent {
         for attempt in running { await stop(attempt, grace: awaitingRuns ? configuration.killGrace : grace) }
         // Those that are being claimed are not started any more.
         for attempt in holdings.keys where holdings[attempt]?.phase == .accepted {
-            holdings[attempt]?.ending = holdings[attempt]?.ending ?? .stopped
+            // Not in one expression: an assignment through `?` holds the dictionary while it evaluates its right side.
+            if holdings[attempt]?.ending == nil { holdings[attempt]?.ending = .stopped }
         }
         await waitUntilIdle((awaitingRuns ? configuration.killGrace : grace) + ExecutionLimits.afterKill)
         let deadline = timekeeper.monotonicNow.advanced(by: ExecutionLimits.lastReports)
