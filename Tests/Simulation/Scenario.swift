@@ -4,18 +4,18 @@ import Timetable
 /// One simulated cluster from its start to the last check.
 ///
 ///     0 s   nodes, workers and clients start
-///     5 s   faults begin
-///    40 s   everything is healed
-///    53 s   there must be a leader, and from here on everything due is started in time
-///    63 s   all jobs are switched off; their runs end
+///     4 s   faults begin
+///    26 s   everything is healed
+///    39 s   there must be a leader, and from here on everything due is started in time
+///    45 s   all jobs are switched off; their runs end
 ///     end   what the store holds is compared with what was promised
 struct Scenario {
-    static let faultsBegin = Duration.seconds(5)
-    static let healed = Duration.seconds(40)
+    static let faultsBegin = Duration.seconds(4)
+    static let healed = Duration.seconds(26)
     /// leadership.md §1: T, and an open transaction, and the bump, and a poll; electors that found no database rest
     /// for up to 2.5 s more.
     static let settled = healed + .milliseconds(13_000)
-    static let disabled = settled + .seconds(10)
+    static let disabled = settled + .seconds(6)
     /// For the last runs to end: retries and their delays, and a lost worker's 12 s.
     static let longest = disabled + .seconds(40)
 
@@ -37,13 +37,13 @@ struct Scenario {
             await workload.disableAll()
         }
         engine.after(Self.healed) { FaultPlan.heal(world) }
-        for second in 0..<10 {
+        for second in 0..<6 {
             engine.after(Self.settled + .seconds(second)) { world.checker.checkLeader() }
         }
         let store = world.database.store
         engine.run {
             if engine.now >= Self.longest.nanoseconds { return true }
-            return workload.isDisabled && engine.now % 250_000_000 < 1_000_000 && store.contents.tables.runs.isEmpty
+            return workload.isDisabled && store.contents.tables.runs.isEmpty
         }
         if engine.violations.isEmpty { settle(world) }
         if engine.violations.isEmpty {

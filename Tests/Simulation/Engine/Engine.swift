@@ -23,7 +23,8 @@ final class Engine: @unchecked Sendable {
     /// Whose job runs just now.
     private(set) var current: SimulationExecutor?
     private var timers = TimerQueue()
-    private var executors: [SimulationExecutor] = []
+    /// Those that have jobs, paused and killed ones included.
+    private var withJobs: [SimulationExecutor] = []
     private var order: SeededGenerator
     private var jobsAtThisInstant = 0
     private var runnable: [Int] = []
@@ -52,18 +53,17 @@ final class Engine: @unchecked Sendable {
 
     // MARK: Running
 
-    func add(_ executor: SimulationExecutor) { executors.append(executor) }
+    /// It has its first job.
+    func hasJobs(_ executor: SimulationExecutor) { withJobs.append(executor) }
 
-    /// Executors that will never run again before the end are not asked any more.
-    func forget(_ executor: SimulationExecutor) { executors.removeAll { $0 === executor } }
-
-    /// Runs until the condition holds, something is wrong, or everything waits for ever.
+    /// Runs until the condition holds, something is wrong, or everything waits for ever. The condition is looked at when
+    /// time is about to move on.
     func run(until isDone: () -> Bool) {
-        while violations.isEmpty, !isDone() {
+        while violations.isEmpty {
             if step() { continue }
+            if isDone() { return }
             guard let next = timers.earliest else {
-                violation("deadlock", "nothing is ready, no timer is set, and the end has not been reached")
-                return
+                return violation("deadlock", "nothing is ready, no timer is set, and the end has not been reached")
             }
             if next > now {
                 now = next
@@ -81,20 +81,36 @@ final class Engine: @unchecked Sendable {
 
     /// Runs one job. False when none is ready.
     private func step() -> Bool {
-        runnable.removeAll(keepingCapacity: true)
-        for (index, executor) in executors.enumerated() where executor.isRunnable { runnable.append(index) }
-        guard !runnable.isEmpty else { return false }
-        let executor = executors[runnable[order.below(runnable.count)]]
-        trace.mix(UInt64(executor.readyCount) << 8 ^ UInt64(executor.number))
+        guard let position = choose() else { return false }
+        let executor = withJobs[position]
+        // Drawn before: no variable of the engine may be held while a job runs, which may use the engine.
+        let count = executor.readyCount
+        let job = count == 1 ? 0 : order.below(count)
+        trace.mix(UInt64(truncatingIfNeeded: count << 16 ^ job << 8 ^ executor.number))
         current = executor
-        executor.runOne(using: &order)
+        executor.run(job)
         current = nil
+        if executor.readyCount == 0 { withJobs.remove(at: position) }
         jobsRun += 1
         jobsAtThisInstant += 1
         if jobsAtThisInstant > Self.jobsPerInstant {
             violation("livelock", "\(jobsAtThisInstant) jobs ran at one instant, the last on \(executor.name)")
         }
         return true
+    }
+
+    /// One of the processes that have something to do and may do it. By index: this is the innermost loop of all, and a
+    /// debug build's iterators are slow.
+    private func choose() -> Int? {
+        if withJobs.count == 1 { return withJobs[0].isRunnable ? 0 : nil }
+        runnable.removeAll(keepingCapacity: true)
+        var index = 0
+        while index < withJobs.count {
+            if withJobs[index].isRunnable { runnable.append(index) }
+            index += 1
+        }
+        if runnable.isEmpty { return nil }
+        return runnable[runnable.count == 1 ? 0 : order.below(runnable.count)]
     }
 
     // MARK: Findings

@@ -18,6 +18,7 @@ final class SimulationExecutor: Timekeeper, @unchecked Sendable {
     /// Pauses begin in the middle of what a process does: after so many further jobs, for so long.
     private var plannedPause: (jobs: Int, duration: Duration)?
     private var ready: [UnownedJob] = []
+    private var isRunning = false
     private var tasks: [Int: Task<Void, Never>] = [:]
     private var nextTask = 0
     private var waits: [Int: @Sendable () -> Void] = [:]
@@ -30,12 +31,14 @@ final class SimulationExecutor: Timekeeper, @unchecked Sendable {
         self.name = name
         self.number = number
         generator = SeededGenerator(seed: engine.seed, stream: 1_000 + UInt64(number))
-        engine.add(self)
     }
 
     // MARK: Executor
 
-    func enqueue(_ job: consuming ExecutorJob) { ready.append(UnownedJob(job)) }
+    func enqueue(_ job: consuming ExecutorJob) {
+        if ready.isEmpty, !isRunning { engine.hasJobs(self) }
+        ready.append(UnownedJob(job))
+    }
 
     func checkIsolated() {
         precondition(engine.current === self, "an actor of \(name) was entered from another process")
@@ -46,10 +49,12 @@ final class SimulationExecutor: Timekeeper, @unchecked Sendable {
     var readyCount: Int { ready.count }
     var isRunnable: Bool { !ready.isEmpty && (!isKilled || isUnwinding) && pausedUntil <= engine.now }
 
-    func runOne(using order: inout SeededGenerator) {
-        let index = order.below(ready.count)
+    func run(_ index: Int) {
         ready.swapAt(index, ready.count - 1)
         let job = ready.removeLast()
+        // The engine looks at it after this job, whatever that enqueues.
+        isRunning = true
+        defer { isRunning = false }
         job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
         guard let planned = plannedPause else { return }
         if planned.jobs > 1 {
@@ -133,10 +138,7 @@ final class SimulationExecutor: Timekeeper, @unchecked Sendable {
         pausedUntil = min(pausedUntil, engine.now)
     }
 
-    func kill() {
-        isKilled = true
-        engine.forget(self)
-    }
+    func kill() { isKilled = true }
 
     // MARK: The end
 
@@ -146,7 +148,6 @@ final class SimulationExecutor: Timekeeper, @unchecked Sendable {
     func unwind() {
         isUnwinding = true
         resume()
-        if isKilled { engine.add(self) }
         for (_, task) in tasks.sorted(by: { $0.key < $1.key }) { task.cancel() }
         for (_, finish) in waits.sorted(by: { $0.key < $1.key }) { finish() }
     }
