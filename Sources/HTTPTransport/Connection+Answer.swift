@@ -51,7 +51,7 @@ extension Connection {
     /// Answers with the error body of this server and closes.
     func refuse(status: Int, _ message: String, headers: HTTPHeaders = HTTPHeaders()) {
         var response = HTTPResponse.json(
-            .object(["message": .string(message), "status": .integer(Int64(status))]), status: status)
+            ["message": .string(message), "status": .string(HTTPResponseEncoder.reason(for: status))], status: status)
         for (name, value) in headers { response.headers.add(name, value) }
         keepsAlive = false
         clearDeadline()

@@ -52,6 +52,16 @@ public actor Authenticator {
         return Principal(name: stored.title, privileges: stored.privileges)
     }
 
+    /// Who sent a request whose key was seen before and kept only as its hash.
+    /// - Throws: as above.
+    public func principal(prefix: String, hash: [UInt8]) async throws(DomainError) -> Principal {
+        let stored = try await lookUp(prefix)
+        guard let stored, constantTimeEqual(hash, stored.hash), stored.isActive else {
+            throw DomainError(.unauthenticated, "the API key of the stored request is no longer valid")
+        }
+        return Principal(name: stored.title, privileges: stored.privileges)
+    }
+
     private func lookUp(_ prefix: String) async throws(DomainError) -> StoredKey? {
         let asked = clock.now()
         if let known = cache[prefix], isFresh(known, now: asked) { return known.key }

@@ -82,6 +82,37 @@ extension EndToEnd.Shared {
             }
         }
 
+        @Test("a stored request tells no key, wherever it was, and is executed as its sender's", arguments: 0..<5)
+        func keyIsNotStored(place: Int) async throws {
+            try await onCluster { cluster in
+                let key = cluster.key
+                let name = "replay-secret-\(place)"
+                var body = #"{"name": "\#(name)", "command": "true", "schedule": "R0//PT1H"}"#
+                let basic = Data("me:\(key)".utf8).base64EncodedString()
+                var headers: [String: String] = [:]
+                var path = "/v1/scheduler/iso8601"
+                switch place {
+                case 0: headers["X-API-Key"] = key
+                case 1: headers["Authorization"] = "Bearer \(key)"
+                case 2: headers["Authorization"] = "Basic \(basic)"
+                case 3: path += "?a=1&api_key=\(key)"
+                default: body = body.dropLast() + #", "api_key": "\#(key)"}"#
+                }
+                try cluster.query("DELETE FROM carillon.replays")
+                let answer = try TestHTTP.request("POST", try cluster.follower().url + path, headers: headers, body: body)
+                try #require(answer.status == 302)
+                let rows = try cluster.query(
+                    "SELECT target || headers::text || convert_from(body, 'UTF8') FROM carillon.replays")
+                let text = try #require(rows.first?.first ?? nil)
+                #expect(text.contains(name))
+                #expect(!text.contains(key) && !text.contains(basic))
+                // The client has dropped everything: the token alone brings it back, with its sender's privileges.
+                let location = try #require(answer.header("Location"))
+                #expect(try TestHTTP.request("GET", location).status == 204)
+                #expect(try cluster.job(name) != nil)
+            }
+        }
+
         @Test("nothing of a request without a valid key is stored")
         func withoutKey() async throws {
             try await onCluster { cluster in

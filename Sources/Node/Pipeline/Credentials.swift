@@ -4,29 +4,58 @@ import JSON
 /// The key that came with a request, wherever the client put it: `X-API-Key`, `Authorization: Bearer` or Basic (as the
 /// password), `api_key` in the query, or `api_key` in a JSON body. The first that is there counts.
 struct Credentials: Sendable {
+    private enum Place { case header, authorization, query, body, nowhere }
+
+    private let place: Place
     /// Nil where the request carries none.
     let key: String?
     /// It came by `Authorization`, which clients drop when a redirect leads to another host or port.
-    let isLostByRedirects: Bool
+    var isLostByRedirects: Bool { place == .authorization }
 
     /// Bodies longer than this are not searched for a key.
     private static let bodyLimit = 1 << 20
 
     init(of request: HTTPRequest) {
         if let key = request.headers["X-API-Key"], !key.isEmpty {
-            self.init(key: key, isLostByRedirects: false)
+            self.init(key: key, place: .header)
         } else if let authorization = request.headers["Authorization"] {
-            self.init(key: Self.key(inAuthorization: authorization), isLostByRedirects: true)
+            self.init(key: Self.key(inAuthorization: authorization), place: .authorization)
         } else if request.query != nil, let key = request.queryItem("api_key") {
-            self.init(key: key, isLostByRedirects: false)
+            self.init(key: key, place: .query)
         } else {
-            self.init(key: Self.key(inBody: request.body), isLostByRedirects: false)
+            let key = Self.key(inBody: request.body)
+            self.init(key: key, place: key == nil ? .nowhere : .body)
         }
     }
 
-    private init(key: String?, isLostByRedirects: Bool) {
+    private init(key: String?, place: Place) {
         self.key = key
-        self.isLostByRedirects = isLostByRedirects
+        self.place = place
+    }
+
+    /// What was sent, without any key: what is stored must not tell one.
+    func removed(from request: HTTPRequest) -> HTTPRequest {
+        var headers = request.headers
+        headers.remove("X-API-Key")
+        headers.remove("Authorization")
+        var body = request.body
+        if place == .body, var object = (try? JSONValue(parsing: body))?.objectValue {  // it was parsed before
+            object["api_key"] = nil
+            body = JSONValue.object(object).serialized()
+            headers.remove("Content-Length")
+        }
+        return HTTPRequest(
+            method: request.method, target: Self.withoutKey(request.target), headers: headers, body: body,
+            remoteAddress: request.remoteAddress)
+    }
+
+    private static func withoutKey(_ target: String) -> String {
+        guard let mark = target.firstIndex(of: "?") else { return target }
+        let items = target[target.index(after: mark)...].split(separator: "&").filter { item in
+            let name = item.prefix { $0 != "=" }
+            return PercentCoding.decode(name, plusIsBlank: true) != "api_key"
+        }
+        return items.isEmpty ? String(target[..<mark]) : target[...mark] + items.joined(separator: "&")
     }
 
     private static func key(inAuthorization header: String) -> String? {

@@ -34,6 +34,8 @@ struct FollowerPolicy: Sendable {
     /// Added to forwarded requests: a second forwarding would be a circle.
     static let forwardedHeader = "X-Carillon-Forwarded-By"
     private static let forwardTimeout = Duration.seconds(30)
+    /// In a stored request, instead of its key: the key's public prefix and its hash, as the table of keys has them.
+    private static let identityHeader = "X-Carillon-Stored-Key"
 
     func answer(_ request: HTTPRequest, credentials: Credentials) async throws(DomainError) -> HTTPResponse {
         // Who has no key is told so here; nothing of him is stored or forwarded.
@@ -66,11 +68,15 @@ struct FollowerPolicy: Sendable {
         let token: String
         do { token = try ReplayToken.make() } catch { throw .unavailable("no token can be made: \(error)") }
         let now = clock.now()
+        var kept = credentials.removed(from: request)
+        kept.headers[Self.identityHeader] = credentials.key.map { key in
+            "\(key.prefix(APIKey.prefixLength)):\(Hex.encode(Self.hash(credentials)))"
+        }
         do {
             try await replays.put(
                 StoredRequest(
-                    tokenHash: ReplayToken.hash(token), method: request.method.rawValue, target: request.target,
-                    headers: request.headers.map { ($0.name, $0.value) }, body: request.body,
+                    tokenHash: ReplayToken.hash(token), method: kept.method.rawValue, target: kept.target,
+                    headers: kept.headers.map { ($0.name, $0.value) }, body: kept.body,
                     credentialsHash: Self.hash(credentials), created: now,
                     expires: now.advanced(by: Self.replayLife)))
         } catch { throw DomainError(store: error) }
@@ -85,7 +91,10 @@ struct FollowerPolicy: Sendable {
     ///
     /// Clients drop `Authorization` on a redirect to another port, so a request without credentials may have it by the
     /// token alone, which only the sender of the original got; other credentials than the original's may not.
-    func takeReplay(token: String, for request: HTTPRequest) async throws(DomainError) -> HTTPRequest {
+    /// - Returns: the request as it was sent, without its key, and who sent it.
+    func takeReplay(
+        token: String, for request: HTTPRequest
+    ) async throws(DomainError) -> (request: HTTPRequest, principal: Principal) {
         let credentials = Credentials(of: request)
         let stored: StoredRequest?
         do {
@@ -102,7 +111,18 @@ struct FollowerPolicy: Sendable {
         // How this answer is framed and packed is a matter of this connection.
         restored.isHTTP10 = request.isHTTP10
         restored.headers["Accept-Encoding"] = request.headers["Accept-Encoding"]
-        return restored
+        let identity = restored.headers[Self.identityHeader]
+        restored.headers.remove(Self.identityHeader)
+        return (restored, try await principal(identity))
+    }
+
+    private func principal(_ identity: String?) async throws(DomainError) -> Principal {
+        guard let identity else { return try await authenticator.principal(key: nil) }
+        let parts = identity.split(separator: ":", maxSplits: 1).map(String.init)
+        guard parts.count == 2, let hash = Hex.decode(parts[1]) else {
+            throw DomainError(.unauthenticated, "the stored request names no key: send the original request again")
+        }
+        return try await authenticator.principal(prefix: parts[0], hash: hash)
     }
 
     private func forward(_ request: HTTPRequest, to leader: String) async throws(DomainError) -> HTTPResponse {

@@ -28,31 +28,34 @@ struct RequestPipeline: Sendable {
                 // not the method that the client made of it, and only a leader can tell.
                 return try await follower.answer(request, credentials: Credentials(of: request))
             }
-            return try await routed(try await restored(request))
+            guard let token = ReplayToken.token(in: request.target) else { return try await routed(request) }
+            // The write that a follower stored for this request.
+            let (original, principal) = try await follower.takeReplay(token: token, for: request)
+            return try await routed(original, for: principal)
         } catch {
             return Self.errorResponse(error, path: request.path)
         }
     }
 
-    /// The write that a follower stored for this request, if its target carries a token.
-    private func restored(_ request: HTTPRequest) async throws(DomainError) -> HTTPRequest {
-        guard let token = ReplayToken.token(in: request.target), leads() else { return request }
-        return try await follower.takeReplay(token: token, for: request)
-    }
-
-    private func routed(_ request: HTTPRequest) async throws(DomainError) -> HTTPResponse {
+    /// - Parameter known: who sent it; nil: its key says so.
+    private func routed(
+        _ request: HTTPRequest, for known: Principal? = nil
+    ) async throws(DomainError) -> HTTPResponse {
         switch router.match(request) {
         case .found(let route, let request):
             guard route.metadata.needsKey else { return await route.handler(request) }
             let credentials = Credentials(of: request)
-            if route.metadata.audience == .leader, !leads() {
+            if known == nil, route.metadata.audience == .leader, !leads() {
                 return try await follower.answer(request, credentials: credentials)
             }
-            let principal = try await authenticator.principal(key: credentials.key)
+            let principal: Principal
+            if let known { principal = known } else {
+                principal = try await authenticator.principal(key: credentials.key)
+            }
             return await RequestContext.$principal.withValue(principal) { await route.handler(request) }
         case let unmatched:
             // Whoever has no key learns nothing about which paths there are.
-            _ = try await authenticator.principal(key: Credentials(of: request).key)
+            if known == nil { _ = try await authenticator.principal(key: Credentials(of: request).key) }
             if ChronosAPI.owns(path: request.path) { return ChronosAPI.unmatched(unmatched, request) }
             return Self.unmatched(unmatched, request)
         }
