@@ -90,7 +90,8 @@ struct WholeWorkerTests {
             }
             #expect(refused.map(\.attempt) == [attempt(1)])
             #expect(try scratch.text("ran") == "once\n")
-            #expect(uplink.claims.count == 1)
+            // The second one, if the start was not in the journal yet, is for the record and starts nothing.
+            #expect((1...2).contains(uplink.claims.count))
             let marker = TaskEnvironment.marker(sandbox: "\(scratch.path)/runs/r1-0")
             #expect(try Self.processes(with: marker).isEmpty)
             await second.shutDown(grace: .seconds(1))

@@ -68,7 +68,8 @@ final class RawClient {
     @discardableResult
     func receiveSome() throws -> Bool {
         var chunk = [UInt8](repeating: 0, count: 65_536)
-        let count = recv(descriptor, &chunk, chunk.count, 0)
+        var count = recv(descriptor, &chunk, chunk.count, 0)
+        while count < 0, errno == EINTR { count = recv(descriptor, &chunk, chunk.count, 0) }
         if count > 0 {
             buffer.append(contentsOf: chunk[..<count])
             return true
