@@ -37,6 +37,8 @@ public enum Limits {
     public static let activeRuns = 200_000
     /// Offers in one request to a worker.
     public static let offersPerRequest = 256
+    /// Bytes of commands, arguments and environments in one such request, beyond the first offer's.
+    public static let offerBytesPerRequest = 2 * 1024 * 1024
     /// Bytes of output that travel with a report; the whole log stays with the worker.
     public static let outputTail = 8 * 1024
     public static let runSeconds: Int64 = 366 * 86_400

@@ -142,6 +142,7 @@ struct Parts: Sendable {
         store = PostgresClusterStore(pool: work)
         client = HTTPClient(loop: loop)
         let ring = try SecretRing(parsing: configuration.secret)
+        if ring.isShort { log.warning(SecretRing.advice) }
         let signed = SignedClient(
             client: client, signer: try MessageSigner(ring: ring, direction: .nodeToWorker, sender: node.name),
             clock: clock)

@@ -61,6 +61,7 @@ public struct WorkerHost: Sendable {
     public func run(until stop: @escaping @Sendable () async throws -> Void) async throws {
         let clock = SystemClock(timekeeper: loop)
         let ring = try SecretRing(parsing: configuration.secret)
+        if ring.isShort { log.warning(SecretRing.advice) }
         let client = HTTPClient(loop: loop)
         defer { client.close() }
         let signed = SignedClient(
@@ -164,7 +165,13 @@ public struct WorkerHost: Sendable {
             attributes: attributes, version: Carillon.version)
     }
 
+    /// With those above it, where they are missing.
     private static func makeDirectory(_ path: String) throws {
+        var end = path.startIndex
+        while let slash = path[end...].dropFirst().firstIndex(of: "/") {
+            end = slash
+            _ = mkdir(String(path[..<end]), 0o755)  // a failure shows below
+        }
         if mkdir(path, 0o700) == 0 || errno == EEXIST { return }
         throw DomainError(.unavailable, "cannot make the work directory '\(path)': \(String(cString: strerror(errno)))")
     }

@@ -23,8 +23,10 @@ public struct SecretRing: Sendable, CustomStringConvertible {
     }
 
     private let keys: [Key]
+    /// A secret is shorter than `WireLimits.secretAdvised`: its operator should be told.
+    public let isShort: Bool
 
-    /// Reads the text of a secret file: one or two lines, each a secret of 32 to 1024 printable characters. Empty lines
+    /// Reads the text of a secret file: one or two lines, each a secret of 8 to 1024 printable characters. Empty lines
     /// and lines that begin with `#` do not count.
     /// - Throws: `DomainError.invalid` which never repeats what it read.
     public init(parsing text: String) throws(DomainError) {
@@ -43,9 +45,13 @@ public struct SecretRing: Sendable, CustomStringConvertible {
                 throw .invalid("a secret consists of printable ASCII characters without blanks")
             }
         }
+        isShort = lines.contains { $0.utf8.count < WireLimits.secretAdvised }
         guard Set(lines).count == lines.count else { throw .invalid("the two secrets are the same") }
         keys = lines.map { Key(secret: Array($0.utf8)) }
     }
+
+    public static let advice =
+        "the secret is shorter than \(WireLimits.secretAdvised) characters: make a better one with openssl rand -hex 32"
 
     /// The secret that signs.
     var current: Key { keys[0] }

@@ -63,6 +63,8 @@ public enum WireLimits {
     /// Reports in one message.
     public static let reports = 256
     /// Bytes of the shortest secret that is accepted.
-    public static let secretMinimum = 32
+    public static let secretMinimum = 8
+    /// Below it whoever overhears the traffic may guess the secret; operators are warned.
+    public static let secretAdvised = 32
     public static let secretMaximum = 1_024
 }

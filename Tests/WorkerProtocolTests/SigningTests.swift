@@ -265,3 +265,11 @@ struct SecretRingTests {
         #expect(try "\(ring(secretA))" == "SecretRing(1)")
     }
 }
+
+@Test("a secret that may be guessed is told from a good one; one that is no secret is refused")
+func shortSecrets() throws {
+    #expect(try SecretRing(parsing: "test-secret").isShort)
+    #expect(try !SecretRing(parsing: secretA).isShort)
+    #expect(try SecretRing(parsing: "\(secretA)\ntest-secret").isShort)
+    #expect(throws: DomainError.self) { try SecretRing(parsing: "seven77") }
+}

@@ -1,3 +1,4 @@
+import Glibc
 import Node
 import Runtime
 
@@ -62,8 +63,13 @@ enum WorkerCommand {
     }
 
     private static func absolute(_ path: String) throws -> String {
-        guard path.hasPrefix("/") else { throw UsageError("--work-dir: '\(path)' must be an absolute path") }
-        return path
+        guard !path.isEmpty else { throw UsageError("--work-dir: must not be empty") }
+        guard !path.hasPrefix("/") else { return path }
+        guard let current = getcwd(nil, 0) else {
+            throw UsageError("--work-dir: '\(path)' must be an absolute path, since this process has no folder")
+        }
+        defer { free(current) }
+        return String(cString: current) + "/" + path
     }
 
     private static func attributePairs(_ words: [String]) throws -> [String: String] {

@@ -281,11 +281,26 @@ extension LeaderState {
     private mutating func send(_ offers: [String: [Offer]]) {
         for (name, list) in offers.sorted(by: { $0.key < $1.key }) {
             guard let worker = workers[name] else { continue }
-            for start in stride(from: 0, to: list.count, by: Limits.offersPerRequest) {
-                let slice = Array(list[start..<min(start + Limits.offersPerRequest, list.count)])
-                effects.append(.offer(worker: worker.worker.description, offers: slice))
+            var rest = list[...]
+            while !rest.isEmpty {
+                let request = rest.prefix(Self.offersThatFit(rest))
+                effects.append(.offer(worker: worker.worker.description, offers: Array(request)))
+                rest = rest.dropFirst(request.count)
             }
         }
+    }
+
+    /// How many of the first offers go into one request, by number and by bytes; at least one.
+    private static func offersThatFit(_ offers: ArraySlice<Offer>) -> Int {
+        var bytes = 0
+        var count = 0
+        for offer in offers.prefix(Limits.offersPerRequest) {
+            bytes += offer.command.utf8.count + offer.arguments.reduce(0) { $0 + $1.utf8.count }
+            bytes += offer.environment.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count }
+            if bytes > Limits.offerBytesPerRequest, count > 0 { break }
+            count += 1
+        }
+        return count
     }
 
     /// Offers that a former leader, or this one before its state was read anew, has made and that are not claimed.
