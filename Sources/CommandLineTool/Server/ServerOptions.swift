@@ -7,7 +7,7 @@ enum ServerOptions {
         "database-url", "URL", "the cluster's PostgreSQL, such as postgresql://user@host/carillon")
     static let secretFile = Option<String>.requiredText(
         "secret-file", "FILE",
-        "the secret that nodes and workers share: a line, at best 32 random characters; a second line is the former one")
+        "the secret that nodes and workers share: a line, at best of 32 random characters; a second one is the former")
     static let listen = Option<String>.requiredText("listen", "HOST:PORT", "where to serve")
     static let name = Option<String?>.optionalText("name", "NAME", "its name in the cluster (default: the host's name)")
     static let logLevel = Option<String>.choice(
