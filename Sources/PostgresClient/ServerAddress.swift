@@ -53,7 +53,8 @@ struct ServerAddress: Sendable, Equatable {
 
     private static func lookUp(_ host: String) throws -> [String] {
         var hints = addrinfo()
-        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        // SOCK_STREAM by its number: the name belongs to whichever C module is loaded first.
+        hints.ai_socktype = 1
         var list: UnsafeMutablePointer<addrinfo>?
         let status = getaddrinfo(host, nil, &hints, &list)
         guard status == 0 else {

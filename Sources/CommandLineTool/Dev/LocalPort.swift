@@ -6,7 +6,8 @@ enum LocalPort {
     static let firstEphemeral = 32_768
 
     static func isFree(_ port: Int) -> Bool {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        // SOCK_STREAM by its number: the name belongs to whichever C module is loaded first.
+        let descriptor = socket(AF_INET, 1, 0)
         guard descriptor >= 0 else { return false }
         defer { close(descriptor) }
         // As a server does: connections that a former listener left behind do not count.
