@@ -40,6 +40,7 @@ struct Scenario {
         for second in 0..<6 {
             engine.after(Self.settled + .seconds(second)) { world.checker.checkLeader() }
         }
+        engine.after(Self.disabled - .milliseconds(1)) { world.checker.checkExhausted() }
         let store = world.database.store
         engine.run {
             if engine.now >= Self.longest.nanoseconds { return true }
@@ -96,7 +97,8 @@ struct Outcome: Sendable {
 
     var summary: String {
         "seed \(options.seed): \(virtualSeconds) s, \(jobsRun) jobs, \(commits) commits, \(offices) offices, "
-            + "\(starts) starts, \(acknowledged) acknowledged requests, \(faults.count) faults"
+            + "\(starts) starts, \(acknowledged) acknowledged requests, \(faults.count) faults, trace "
+            + String(hash, radix: 16)
     }
 
     /// The one command that shows it again, and how it came about.

@@ -90,6 +90,21 @@ final class Checker: @unchecked Sendable {
         }
     }
 
+    /// A job whose schedule has no further occurrence is switched off when its last run has ended (chronos.md §3.4).
+    func checkExhausted() {
+        guard let contents = world?.database.store.contents else { return }
+        let busy = Set(contents.tables.runs.values.map(\.run.job.job))
+        // One that was stored when nothing was left of its schedule has not run out: it never began.
+        let begun = Set(contents.ledger.map(\.job))
+        for job in contents.tables.jobs.values.sorted(by: { $0.id < $1.id })
+        where job.isEnabled && job.next == nil && !busy.contains(job.id) && begun.contains(job.reference) {
+            guard case .schedule = job.definition.trigger, job.modified < engine.wall.advanced(by: .seconds(-2)) else {
+                continue
+            }
+            engine.violation("exhausted", "\(job.definition.name) has no further occurrence and is enabled still")
+        }
+    }
+
     /// The one leader that every node's view agrees with the database on; nil while there is none.
     func leader() -> SimulatedNode? {
         guard let world, let record = world.database.record else { return nil }
