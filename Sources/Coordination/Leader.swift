@@ -7,7 +7,6 @@ public import Timetable
 public struct LeaderStatus: Sendable {
     public var term: Term?
     public var activeRuns = 0
-    public var queuedRuns = 0
     public var liveWorkers = 0
     /// How late the latest turn decided what was due.
     public var lag: Duration = .zero
@@ -268,7 +267,6 @@ public actor Leader: LeaderOffice {
         published.withLock {
             $0.term = state.term
             $0.activeRuns = state.activeRuns
-            $0.queuedRuns = state.queuedRuns
             $0.liveWorkers = state.liveWorkers
             $0.turns += 1
             if let due, due <= now { $0.lag = due.duration(to: now) } else { $0.lag = .zero }

@@ -181,7 +181,8 @@ struct Parts: Sendable {
         HealthRoutes(
             node: node, view: { elector.view }, status: { leader.status }, timekeeper: loop, zones: zones.version
         ).register(on: &router)
-        ManagementRoutes(leader: leader, stores: stores, clock: clock).register(on: &router)
+        ManagementRoutes(leader: leader, stores: stores, clock: clock, log: Log("node").with("node", node.name))
+            .register(on: &router)
         NodeInternalRoutes(
             url: node.url, routes: signed, leader: leader, store: store, clock: clock, view: { elector.view }
         ).register(on: &router)

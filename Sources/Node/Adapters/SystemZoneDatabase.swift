@@ -21,9 +21,6 @@ public final class SystemZoneDatabase: ZoneDatabase {
         version = line.hasPrefix("# version ") ? String(line.dropFirst("# version ".count)) : "unknown"
     }
 
-    /// False where the machine has no tzdata: then only UTC and fixed offsets can be used.
-    public var isUsable: Bool { rules(named: "Europe/Berlin") != nil }
-
     public func rules(named name: String) -> ZoneRules? {
         if let answer = known.withLock({ $0[name] }) { return answer }
         let rules = load(name)

@@ -52,16 +52,17 @@ struct FollowerPolicy: Sendable {
 
     /// - Throws: `.unavailable` while nobody is known to lead.
     private func leaderURL() async throws(DomainError) -> String {
-        let view = view()
-        var leader = view.isHeld ? view.leader : nil
+        var view = view()
         if view.seen.map({ $0.duration(to: timekeeper.monotonicNow) < Self.freshness }) != true {
             // The election's session is away, or this node stands aside: the other connections may still know.
+            let leader: LeaderRecord?
             do { leader = try await lookUp.leader() } catch { throw DomainError(store: error) }
+            view = LeadershipView(role: .follower, leader: leader, isHeld: leader != nil)
         }
-        guard let leader, !leader.resigned, leader.url != ownURL else {
+        guard let url = view.otherLeader(than: ownURL) else {
             throw .unavailable("there is no leader at the moment; an election takes seconds. Repeat the request")
         }
-        return leader.url
+        return url
     }
 
     private func store(_ request: HTTPRequest, credentials: Credentials) async throws(DomainError) -> String {

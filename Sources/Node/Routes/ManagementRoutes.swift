@@ -12,6 +12,7 @@ struct ManagementRoutes: Sendable {
     let leader: Leader
     let stores: Stores
     let clock: any WallClock
+    let log: Log
 
     static let prefix = "/carillon/v1"
     static let runLimit = 1_000
@@ -47,6 +48,7 @@ struct ManagementRoutes: Sendable {
         } catch let error as StoreError {
             return RequestPipeline.errorResponse(DomainError(store: error), path: Self.prefix)
         } catch {
+            log.error("a management request failed: \(error)")
             return ErrorBody.response(status: 500, message: "the node could not answer; its log says why")
         }
     }

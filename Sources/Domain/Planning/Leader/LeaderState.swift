@@ -138,7 +138,6 @@ public struct LeaderState: Sendable {
     }
 
     public var activeRuns: Int { runs.count }
-    public var queuedRuns: Int { runs.values.reduce(0) { $0 + ($1.run.state == .queued ? 1 : 0) } }
     public var liveWorkers: Int { workers.values.reduce(0) { $0 + ($1.isLive ? 1 : 0) } }
 
     /// Runs found in the database by a new leader. Offered ones are offered again to the same worker, which knows them
