@@ -40,14 +40,15 @@ let package = Package(
 
         // L2
         layer("PostgresClient", ["Runtime", "CLibPQ"]),
-        layer("Storage", ["PostgresClient", "Domain", "JSON", "Timetable", "Runtime"]),
-        layer("WorkerProtocol", ["Domain", "HTTP", "JSON", "Crypto", "Timetable"]),
+        layer("DomainCoding", ["Domain", "JSON", "Timetable"]),
+        layer("Storage", ["PostgresClient", "Domain", "DomainCoding", "JSON", "Timetable", "Runtime"]),
+        layer("WorkerProtocol", ["Domain", "DomainCoding", "HTTP", "JSON", "Crypto", "Timetable"]),
         layer("HTTPTransport", ["HTTP", "JSON", "Runtime", "CLinux", "CCurl", "CZlib"]),
 
         // L3
         layer("Operations", ["Storage", "Domain", "Crypto", "Timetable"]),
         layer("Coordination", ["Domain", "Runtime", "Timetable"]),
-        layer("Execution", ["Domain", "Runtime", "CSpawn", "JSON", "Timetable"]),
+        layer("Execution", ["Domain", "DomainCoding", "Runtime", "CSpawn", "JSON", "Timetable"]),
 
         // L4
         layer("ChronosAPI", ["Operations", "HTTP", "JSON", "Domain", "Timetable"]),
@@ -80,7 +81,12 @@ let package = Package(
         tests("CryptoTests", ["Crypto"]),
         tests("DomainTests", ["Domain", "Timetable"]),
         tests("PostgresClientTests", ["PostgresClient", "Runtime", "TestSupport"]),
-        tests("StorageTests", ["Storage", "PostgresClient", "Domain", "Timetable", "Runtime", "JSON", "TestSupport"]),
+        tests("DomainCodingTests", ["DomainCoding", "Domain", "JSON", "Timetable"]),
+        tests(
+            "StorageTests",
+            [
+                "Storage", "DomainCoding", "PostgresClient", "Domain", "Timetable", "Runtime", "JSON", "TestSupport",
+            ]),
         tests("HTTPTransportTests", ["HTTPTransport", "HTTP", "Runtime", "TestSupport"]),
         tests("WorkerProtocolTests", ["WorkerProtocol", "Domain", "HTTP", "JSON", "Timetable"]),
         tests("CoordinationTests", ["Coordination", "Domain", "Runtime", "Timetable", "Storage"]),

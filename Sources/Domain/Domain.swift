@@ -41,5 +41,15 @@ public enum Limits {
     public static let offerBytesPerRequest = 2 * 1024 * 1024
     /// Bytes of output that travel with a report; the whole log stays with the worker.
     public static let outputTail = 8 * 1024
+    /// Bytes of what a task may tell of itself by the plugin protocol.
+    public static let reported = 1024 * 1024
+    /// Runs that may follow one another by chains.
+    public static let chainLength = 100
+    /// Bytes of the values of a plugin's parameters.
+    public static let pluginParameters = 256 * 1024
+    public static let artifacts = 64
+    public static let volumes = 64
+    public static let containerParameters = 64
+    public static let uri = 4 * 1024
     public static let runSeconds: Int64 = 366 * 86_400
 }

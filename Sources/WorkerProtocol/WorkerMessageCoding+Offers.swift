@@ -1,4 +1,5 @@
 public import Domain
+import DomainCoding
 import JSON
 import Timetable
 
@@ -108,6 +109,10 @@ extension WorkerMessageCoding {
         writer.endArray()
         if let timeout = offer.timeout { writer.member("timeoutMicroseconds", timeout.wholeMicroseconds) }
         if let deadline = offer.startDeadline { writer.member("startDeadlineMicroseconds", deadline.microseconds) }
+        if let extras = offer.extras {
+            writer.key("extras")
+            writer.value(OfferExtrasCoding.encode(extras))
+        }
         writer.endObject()
     }
 
@@ -128,7 +133,13 @@ extension WorkerMessageCoding {
             arguments: try item.texts("arguments", count: Limits.arguments, limit: Limits.argument),
             environment: try readEnvironment(item), user: try item.text("user", limit: Limits.attributeValue),
             resources: try readResources(item, "resources"), constraints: try readConstraints(item), timeout: timeout,
-            startDeadline: try item.optionalInstant("startDeadlineMicroseconds"))
+            startDeadline: try item.optionalInstant("startDeadlineMicroseconds"),
+            extras: try readExtras(item))
+    }
+
+    private static func readExtras(_ item: FieldReader) throws(DomainError) -> OfferExtras? {
+        guard let value = item.value("extras") else { return nil }
+        do { return try OfferExtrasCoding.decode(value) } catch { throw .invalid(error.message) }
     }
 
     private static func readEnvironment(_ offer: FieldReader) throws(DomainError) -> [EnvironmentVariable] {
@@ -152,16 +163,5 @@ extension WorkerMessageCoding {
                     value: try item.text("value", limit: Limits.constraintPattern)))
         }
         return constraints
-    }
-}
-
-extension Duration {
-    /// Saturates at 292,000 years.
-    var wholeMicroseconds: Int64 {
-        let (seconds, attoseconds) = components
-        let (whole, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000)
-        if overflow { return seconds < 0 ? .min : .max }
-        let (sum, carried) = whole.addingReportingOverflow(attoseconds / 1_000_000_000_000)
-        return carried ? (seconds < 0 ? .min : .max) : sum
     }
 }

@@ -97,7 +97,7 @@ extension WorkerMessageCoding {
     }
 
     private enum OutcomeWord: String, CaseIterable {
-        case exited, signalled, timedOut, aborted, notStarted, interrupted
+        case exited, signalled, timedOut, exceeded, reported, aborted, notStarted, interrupted
     }
 
     private static func write(_ report: AttemptReport, _ writer: inout JSONWriter) {
@@ -115,12 +115,19 @@ extension WorkerMessageCoding {
             writer.member("outcome", OutcomeWord.signalled.rawValue)
             writer.member("signal", Int64(number))
         case .timedOut: writer.member("outcome", OutcomeWord.timedOut.rawValue)
+        case .exceeded(let limit):
+            writer.member("outcome", OutcomeWord.exceeded.rawValue)
+            writer.member("limit", limit.rawValue)
+        case .reported(let isSuccess):
+            writer.member("outcome", OutcomeWord.reported.rawValue)
+            writer.member("isSuccess", isSuccess)
         case .aborted: writer.member("outcome", OutcomeWord.aborted.rawValue)
         case .notStarted: writer.member("outcome", OutcomeWord.notStarted.rawValue)
         case .interrupted: writer.member("outcome", OutcomeWord.interrupted.rawValue)
         }
         writer.member("reason", report.reason)
         writer.member("outputTail", report.outputTail)
+        write(report.details, &writer)
         writer.endObject()
     }
 
@@ -130,6 +137,8 @@ extension WorkerMessageCoding {
             case .exited: .exited(code: Int(try item.integer("code", in: 0...255)))
             case .signalled: .signalled(Int(try item.integer("signal", in: 1...64)))
             case .timedOut: .timedOut
+            case .exceeded: .exceeded(try item.word("limit", ExceededLimit.self))
+            case .reported: .reported(isSuccess: try item.flag("isSuccess"))
             case .aborted: .aborted
             case .notStarted: .notStarted
             case .interrupted: .interrupted
@@ -140,6 +149,6 @@ extension WorkerMessageCoding {
             startedAt: try item.optionalInstant("startedMicroseconds"),
             finishedAt: try item.instant("finishedMicroseconds"), outcome: outcome,
             reason: try item.text("reason", limit: Limits.text),
-            outputTail: try item.text("outputTail", limit: Limits.outputTail))
+            outputTail: try item.text("outputTail", limit: Limits.outputTail), details: try readDetails(item))
     }
 }

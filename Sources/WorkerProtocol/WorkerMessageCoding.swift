@@ -1,4 +1,5 @@
 public import Domain
+import DomainCoding
 import JSON
 import Timetable
 
@@ -106,6 +107,7 @@ public enum WorkerMessageCoding {
             writer.beginObject()
             writeMembers(item.attempt, &writer)
             writer.member("phase", item.phase.rawValue)
+            write(item.details, &writer)
             writer.endObject()
         }
         writer.endArray()
@@ -116,9 +118,21 @@ public enum WorkerMessageCoding {
         for item in try reader.objects(key, limit: WireLimits.attempts) {
             held.append(
                 HeldAttempt(
-                    attempt: try readAttempt(item), phase: try item.word("phase", HeldAttempt.Phase.self)))
+                    attempt: try readAttempt(item), phase: try item.word("phase", HeldAttempt.Phase.self),
+                    details: try readDetails(item)))
         }
         return held
+    }
+
+    static func write(_ details: AttemptDetails?, _ writer: inout JSONWriter) {
+        guard let details else { return }
+        writer.key("details")
+        writer.value(AttemptDetailsCoding.encode(details))
+    }
+
+    static func readDetails(_ item: FieldReader) throws(DomainError) -> AttemptDetails? {
+        guard let value = item.value("details") else { return nil }
+        do { return try AttemptDetailsCoding.decode(value) } catch { throw .invalid(error.message) }
     }
 
     static func write(_ resources: Resources, _ key: String, _ writer: inout JSONWriter) {

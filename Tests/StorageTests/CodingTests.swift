@@ -1,4 +1,5 @@
 import Domain
+import DomainCoding
 import JSON
 import Testing
 import Timetable

@@ -59,6 +59,25 @@ extension JobDefinition {
         definition.catchUp = .all
         definition.reportsCompletion = true
         definition.softError = true
+        definition.title = "Title"
+        definition.category = "c1"
+        definition.plugin = "p1"
+        definition.pluginParameters = #"{"a":1}"#
+        definition.runAsGroup = "staff"
+        definition.workingDirectory = "/srv"
+        definition.container = ContainerSpec(image: "busybox")
+        definition.artifacts = [Artifact(uri: "http://h/a")]
+        definition.limits.logBytes = 5
+        definition.isDetached = true
+        definition.target = .named("g1")
+        definition.algorithm = .random
+        definition.isMultiplexed = true
+        definition.stagger = .seconds(1)
+        definition.maximumActive = 4
+        definition.queueLimit = 3
+        definition.onSuccess = "next"
+        definition.onFailure = "alarm"
+        definition.notifications.webHook = "http://h/hook"
         definition.dialectFields = #"{"b": 1, "a": [1.0, null], "é": "\u0041"}"#
         return definition
     }
@@ -82,7 +101,13 @@ extension Run {
             due: Instant(microseconds: 1_795_262_400_123_456), adHocArguments: "a 'b' {c}", isHighPriority: true,
             isLast: true, isAbortRequested: true, state: .waiting, attempt: 2, notBefore: at(1), startDeadline: at(2),
             worker: "w",
-            offeredAt: at(3), startedAt: at(4), finishedAt: nil, reason: "exit status 1, \"NULL\"")
+            offeredAt: at(3), startedAt: at(4), finishedAt: nil, reason: "exit status 1, \"NULL\"",
+            context: RunContext(
+                definition: JobDefinition(name: "other"), source: "API Key (x)",
+                chain: ChainLink(
+                    run: RunID("r0"), job: JobID("j0"), jobTitle: "T", data: "{}", code: "1", description: "d",
+                    length: 2),
+                postData: #"{"a":[1]}"#))
     }
 
     func becoming(_ state: RunState, _ change: (inout Run) -> Void = { _ in }) -> Run {
@@ -115,7 +140,14 @@ extension AttemptRecord {
     static func failed(_ run: String, _ number: Int, at instant: Instant, tail: String = "") -> AttemptRecord {
         AttemptRecord(
             attempt: AttemptID(run: RunID(run), number: number), worker: "w1", startedAt: at(1), finishedAt: instant,
-            state: .failed, exitCode: 1, reason: "exit status 1", outputTail: tail)
+            state: .failed, exitCode: 1, reason: "exit status 1", outputTail: tail, details: details)
+    }
+
+    private static var details: AttemptDetails {
+        var details = AttemptDetails()
+        details.cpu = UsageStatistics(first: 1.5)
+        details.reported = #"{"code":"x"}"#
+        return details
     }
 }
 

@@ -25,13 +25,14 @@ enum Layers {
         "Crypto": ["COpenSSL"],
 
         "PostgresClient": ["Runtime", "CLibPQ"],
-        "Storage": ["PostgresClient", "Domain", "JSON", "Timetable", "Runtime"],
-        "WorkerProtocol": ["Domain", "HTTP", "JSON", "Crypto", "Timetable"],
+        "DomainCoding": ["Domain", "JSON", "Timetable"],
+        "Storage": ["PostgresClient", "Domain", "DomainCoding", "JSON", "Timetable", "Runtime"],
+        "WorkerProtocol": ["Domain", "DomainCoding", "HTTP", "JSON", "Crypto", "Timetable"],
         "HTTPTransport": ["HTTP", "JSON", "Runtime", "CLinux", "CCurl", "CZlib"],
 
         "Operations": ["Storage", "Domain", "Crypto", "Timetable"],
         "Coordination": ["Domain", "Runtime", "Timetable"],
-        "Execution": ["Domain", "Runtime", "CSpawn", "JSON", "Timetable"],
+        "Execution": ["Domain", "DomainCoding", "Runtime", "CSpawn", "JSON", "Timetable"],
 
         "ChronosAPI": ["Operations", "HTTP", "JSON", "Domain", "Timetable"],
 

@@ -20,11 +20,14 @@ public struct Offer: Hashable, Sendable {
     public var constraints: [Constraint]
     public var timeout: Duration?
     public var startDeadline: Instant?
+    /// Nil: none of it.
+    public var extras: OfferExtras?
 
     public init(
         attempt: AttemptID, job: JobVersion, jobName: String, owner: String, taskID: String, due: Instant,
         command: String, shell: Bool, arguments: [String], environment: [EnvironmentVariable], user: String,
-        resources: Resources, constraints: [Constraint], timeout: Duration?, startDeadline: Instant?
+        resources: Resources, constraints: [Constraint], timeout: Duration?, startDeadline: Instant?,
+        extras: OfferExtras? = nil
     ) {
         self.attempt = attempt
         self.job = job
@@ -41,6 +44,7 @@ public struct Offer: Hashable, Sendable {
         self.constraints = constraints
         self.timeout = timeout
         self.startDeadline = startDeadline
+        self.extras = extras
     }
 }
 

@@ -36,9 +36,12 @@ public struct HeldAttempt: Hashable, Sendable {
     }
     public var attempt: AttemptID
     public var phase: Phase
-    public init(attempt: AttemptID, phase: Phase) {
+    /// Of a started one: how it goes; nil where nothing has changed since it was last said.
+    public var details: AttemptDetails?
+    public init(attempt: AttemptID, phase: Phase, details: AttemptDetails? = nil) {
         self.attempt = attempt
         self.phase = phase
+        self.details = details
     }
 }
 

@@ -3,7 +3,15 @@ public import Timetable
 /// What a client wants done: command, trigger, limits, policies. Immutable once stored; an update makes a new version.
 public struct JobDefinition: Hashable, Sendable {
     public var name: String
+    /// As people call it; need not be unique. Empty: the name.
+    public var title = ""
     public var description = ""
+    /// Identifier of a category; empty: `general`.
+    public var category = ""
+    /// Identifier of the plugin that runs the job; empty: the command is executed.
+    public var plugin = ""
+    /// JSON object text of the values of the plugin's parameters.
+    public var pluginParameters = "{}"
     /// Comma-separated mail addresses.
     public var owner = ""
     public var ownerName = ""
@@ -14,6 +22,21 @@ public struct JobDefinition: Hashable, Sendable {
     public var environment: [EnvironmentVariable] = []
     /// Empty: the worker's default user.
     public var runAsUser = ""
+    /// Empty: the user's own group.
+    public var runAsGroup = ""
+    /// Empty: the try's own directory.
+    public var workingDirectory = ""
+    public var container: ContainerSpec?
+    public var artifacts: [Artifact] = []
+    public var limits = RunLimits.none
+    /// A restart of the worker does not end it.
+    public var isDetached = false
+    public var target = Target.any
+    public var algorithm = PlacementAlgorithm.spread
+    /// One run on each worker that may take it, instead of one.
+    public var isMultiplexed = false
+    /// Between the starts of the copies of a multiplexed run.
+    public var stagger: Duration = .zero
     public var trigger: Trigger = .manual
     public var resources = Resources.standard
     public var constraints: [Constraint] = []
@@ -27,6 +50,15 @@ public struct JobDefinition: Hashable, Sendable {
     /// How late an occurrence may still start (Chronos' `epsilon`); nil: the catch-up policy alone decides.
     public var startWindow: Duration?
     public var overlap: OverlapPolicy = .skip
+    /// Runs of the job at once, where `overlap` is not `.allow`.
+    public var maximumActive = 1
+    /// Runs that may wait for an active one to end, where `overlap` is `.queue`; 0: as many as `Limits.activePerJob`.
+    public var queueLimit = 1
+    /// Name of a job to run after a run has succeeded; empty: none.
+    public var onSuccess = ""
+    /// Name of a job to run after a run has failed for good; empty: none.
+    public var onFailure = ""
+    public var notifications = NotificationSettings.none
     public var catchUp: CatchUpPolicy = .latest
     /// Chronos' `async`: the end of the process is not the end of the run; a client reports it.
     public var reportsCompletion = false

@@ -13,7 +13,8 @@ public enum RetryPlanner {
     public static func state(of outcome: AttemptOutcome) -> RunState {
         switch outcome {
         case .exited(code: 0): .succeeded
-        case .exited, .signalled, .timedOut, .notStarted: .failed
+        case .reported(isSuccess: true): .succeeded
+        case .exited, .signalled, .timedOut, .notStarted, .exceeded, .reported: .failed
         case .aborted: .aborted
         case .interrupted: .lost
         }

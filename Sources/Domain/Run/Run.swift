@@ -31,13 +31,16 @@ public struct Run: Hashable, Sendable {
     public var finishedAt: Instant?
     /// Why it is in its state, for people; empty where nothing needs saying.
     public var reason: String
+    /// What sets it apart from the others of its job; nil for most.
+    public let context: RunContext?
 
     public init(
         id: RunID, job: JobVersion, jobName: String, cause: Cause, lane: Int = 0, due: Instant,
         adHocArguments: String = "", isHighPriority: Bool = false, isLast: Bool = false, isAbortRequested: Bool = false,
         state: RunState = .queued,
         attempt: Int = 0, notBefore: Instant? = nil, startDeadline: Instant? = nil, worker: String = "",
-        offeredAt: Instant? = nil, startedAt: Instant? = nil, finishedAt: Instant? = nil, reason: String = ""
+        offeredAt: Instant? = nil, startedAt: Instant? = nil, finishedAt: Instant? = nil, reason: String = "",
+        context: RunContext? = nil
     ) {
         self.id = id
         self.job = job
@@ -58,6 +61,7 @@ public struct Run: Hashable, Sendable {
         self.startedAt = startedAt
         self.finishedAt = finishedAt
         self.reason = reason
+        self.context = context
     }
 
     public var attemptID: AttemptID { AttemptID(run: id, number: attempt) }
@@ -77,12 +81,15 @@ public enum Cause: Hashable, Sendable {
     case manual(key: String)
     /// All parents have succeeded; the key is the run of the parent that completed the set.
     case parents(key: String)
+    /// Launched by the end of another run; the key is that run.
+    case chain(key: String)
 
     public var text: String {
         switch self {
         case .schedule(let version, let index): "s:\(version):\(index)"
         case .manual(let key): "m:\(key)"
         case .parents(let key): "p:\(key)"
+        case .chain(let key): "c:\(key)"
         }
     }
 
@@ -96,6 +103,7 @@ public enum Cause: Hashable, Sendable {
             self = .schedule(version: version, index: index)
         case "m": self = .manual(key: parts[1])
         case "p": self = .parents(key: parts[1])
+        case "c": self = .chain(key: parts[1])
         default: return nil
         }
     }

@@ -41,6 +41,10 @@ public enum AttemptOutcome: Hashable, Sendable {
     case exited(code: Int)
     case signalled(Int)
     case timedOut
+    /// Ended by the worker: it exceeded the limit.
+    case exceeded(ExceededLimit)
+    /// The task told its result by the plugin protocol; code and description are in the details.
+    case reported(isSuccess: Bool)
     /// Ended because someone asked for it.
     case aborted
     /// The command was never executed: no such file, no such user, disk full.
@@ -61,10 +65,11 @@ public struct AttemptReport: Hashable, Sendable {
     public var reason: String
     /// Last bytes of the output as text (invalid UTF-8 and NUL replaced), at most `Limits.outputTail`.
     public var outputTail: String
+    public var details: AttemptDetails?
 
     public init(
         attempt: AttemptID, worker: String, boot: String, startedAt: Instant?, finishedAt: Instant,
-        outcome: AttemptOutcome, reason: String, outputTail: String
+        outcome: AttemptOutcome, reason: String, outputTail: String, details: AttemptDetails? = nil
     ) {
         self.attempt = attempt
         self.worker = worker
@@ -74,6 +79,7 @@ public struct AttemptReport: Hashable, Sendable {
         self.outcome = outcome
         self.reason = reason
         self.outputTail = outputTail
+        self.details = details
     }
 }
 
@@ -89,10 +95,12 @@ public struct AttemptRecord: Hashable, Sendable {
     public var signal: Int?
     public var reason: String
     public var outputTail: String
+    public var details: AttemptDetails?
 
     public init(
         attempt: AttemptID, worker: String, startedAt: Instant?, finishedAt: Instant, state: RunState,
-        exitCode: Int? = nil, signal: Int? = nil, reason: String, outputTail: String = ""
+        exitCode: Int? = nil, signal: Int? = nil, reason: String, outputTail: String = "",
+        details: AttemptDetails? = nil
     ) {
         self.attempt = attempt
         self.worker = worker
@@ -103,5 +111,6 @@ public struct AttemptRecord: Hashable, Sendable {
         self.signal = signal
         self.reason = reason
         self.outputTail = outputTail
+        self.details = details
     }
 }

@@ -1,4 +1,5 @@
 import Domain
+import DomainCoding
 import JSON
 import Timetable
 
@@ -70,12 +71,15 @@ extension JournalRecord {
         case .exited(let code): writer.member("exited", Int64(code))
         case .signalled(let number): writer.member("signalled", Int64(number))
         case .timedOut: writer.member("outcome", "timedOut")
+        case .exceeded(let limit): writer.member("exceeded", limit.rawValue)
+        case .reported(let isSuccess): writer.member("outcome", isSuccess ? "reportedSuccess" : "reportedFailure")
         case .aborted: writer.member("outcome", "aborted")
         case .notStarted: writer.member("outcome", "notStarted")
         case .interrupted: writer.member("outcome", "interrupted")
         }
         writer.member("reason", report.reason)
         writer.member("outputTail", report.outputTail)
+        if let details = report.details { writer.member("details", AttemptDetailsCoding.text(details)) }
     }
 
     private static func report(_ value: JSONValue) -> AttemptReport? {
@@ -87,13 +91,23 @@ extension JournalRecord {
         return AttemptReport(
             attempt: attempt, worker: worker, boot: boot,
             startedAt: value["startedAt"]?.int64Value.map { Instant(microseconds: $0) },
-            finishedAt: Instant(microseconds: finishedAt), outcome: outcome, reason: reason, outputTail: outputTail)
+            finishedAt: Instant(microseconds: finishedAt), outcome: outcome, reason: reason, outputTail: outputTail,
+            details: details(value["details"]))
+    }
+
+    /// Details that cannot be read are left out: the end of the try matters more.
+    private static func details(_ value: JSONValue?) -> AttemptDetails? {
+        guard let text = value?.stringValue, let parsed = try? JSONValue(parsing: Array(text.utf8)) else { return nil }
+        return try? AttemptDetailsCoding.decode(parsed)
     }
 
     private static func outcome(_ value: JSONValue) -> AttemptOutcome? {
         if let code = value["exited"]?.int64Value { return .exited(code: Int(code)) }
         if let number = value["signalled"]?.int64Value { return .signalled(Int(number)) }
+        if let word = value["exceeded"]?.stringValue { return ExceededLimit(rawValue: word).map { .exceeded($0) } }
         switch value["outcome"]?.stringValue {
+        case "reportedSuccess": return .reported(isSuccess: true)
+        case "reportedFailure": return .reported(isSuccess: false)
         case "timedOut": return .timedOut
         case "aborted": return .aborted
         case "notStarted": return .notStarted

@@ -114,6 +114,7 @@ struct ManagementRoutes: Sendable {
             case .schedule: "schedule"
             case .manual: "manual"
             case .parents: "parents"
+            case .chain: "chain"
             }
         return [
             "id": .string(run.id.rawValue), "job": .string(run.jobName), "state": .string(run.state.rawValue),

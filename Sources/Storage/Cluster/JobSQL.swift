@@ -1,4 +1,5 @@
 import Domain
+import DomainCoding
 import PostgresClient
 import Timetable
 

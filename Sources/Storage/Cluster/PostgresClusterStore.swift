@@ -1,4 +1,5 @@
 public import Domain
+import DomainCoding
 public import PostgresClient
 public import Timetable
 

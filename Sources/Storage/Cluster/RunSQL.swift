@@ -1,4 +1,5 @@
 import Domain
+import DomainCoding
 import PostgresClient
 import Timetable
 
@@ -53,7 +54,8 @@ enum RunSQL {
             .intArray(attempts.map { $0.exitCode.map { Int64($0) } }),
             .intArray(attempts.map { $0.signal.map { Int64($0) } }),
             .textArray(attempts.map(\.reason.withoutNUL)),
-            .textArray(attempts.map(\.outputTail.withoutNUL)))
+            .textArray(attempts.map(\.outputTail.withoutNUL)),
+            .textArray(attempts.map { $0.details.map(AttemptDetailsCoding.text) }))
     }
 
     static func record(_ entries: [LedgerEntry]) -> Statement {
@@ -79,7 +81,7 @@ enum RunSQL {
             .textArray(revised.map(\.reason.withoutNUL)))
     }
 
-    /// The 20 columns of `input`, below.
+    /// The 21 columns of `input`, below.
     private static func columns(_ runs: [Run]) -> [PostgresValue] {
         [
             .textArray(runs.map(\.id.rawValue)),
@@ -102,6 +104,7 @@ enum RunSQL {
             .timestampArray(runs.map(\.startedAt.microseconds)),
             .timestampArray(runs.map(\.finishedAt.microseconds)),
             .textArray(runs.map(\.reason.withoutNUL)),
+            .textArray(runs.map { $0.context.map(RunContextCoding.text) }),
         ]
     }
 
@@ -109,17 +112,22 @@ enum RunSQL {
 
     private static let names = """
         id, job_id, job_version, job_name, cause, lane, due, arguments, high_priority, is_last, abort_requested, \
-        state, attempt, not_before, start_deadline, worker, offered_at, started_at, finished_at, reason
+        state, attempt, not_before, start_deadline, worker, offered_at, started_at, finished_at, reason, context
         """
 
     private static let arrays = """
         $1::text[], $2::text[], $3::int8[], $4::text[], $5::text[], $6::int8[], $7::timestamptz[], $8::text[], \
         $9::bool[], $10::bool[], $11::bool[], $12::text[], $13::int8[], $14::timestamptz[], $15::timestamptz[], \
-        $16::text[], $17::timestamptz[], $18::timestamptz[], $19::timestamptz[], $20::text[]
+        $16::text[], $17::timestamptz[], $18::timestamptz[], $19::timestamptz[], $20::text[], \
+        $21::text[]
         """
 
     static let beginRuns = """
-        INSERT INTO carillon.runs (\(names)) SELECT * FROM unnest(\(arrays))
+        INSERT INTO carillon.runs (\(names))
+        SELECT i.id, i.job_id, i.job_version, i.job_name, i.cause, i.lane, i.due, i.arguments, i.high_priority,
+               i.is_last, i.abort_requested, i.state, i.attempt, i.not_before, i.start_deadline, i.worker,
+               i.offered_at, i.started_at, i.finished_at, i.reason, i.context::jsonb
+          FROM unnest(\(arrays)) AS i(\(names))
         """
 
     /// A new try has been claimed by nobody.
@@ -148,7 +156,7 @@ enum RunSQL {
     /// A run that expects no state was never in the hot table; it must not be there under another identity either.
     static let finishRuns = """
         WITH input AS (
-          SELECT * FROM unnest(\(arrays), $21::text[], $22::int8[]) AS i(\(names), expected, expected_attempt)
+          SELECT * FROM unnest(\(arrays), $22::text[], $23::int8[]) AS i(\(names), expected, expected_attempt)
         ), gone AS (
           DELETE FROM carillon.runs r USING input i
            WHERE r.id = i.id AND r.attempt = i.expected_attempt AND r.state = ANY (string_to_array(i.expected, ','))
@@ -157,10 +165,10 @@ enum RunSQL {
           INSERT INTO carillon.run_history (\(names), claimed_by_boot)
           SELECT i.id, i.job_id, i.job_version, i.job_name, i.cause, i.lane, i.due, i.arguments, i.high_priority,
                  i.is_last, i.abort_requested, i.state, i.attempt, i.not_before, i.start_deadline, i.worker,
-                 i.offered_at, i.started_at, i.finished_at, i.reason, g.claimed_by_boot
+                 i.offered_at, i.started_at, i.finished_at, i.reason, i.context::jsonb, g.claimed_by_boot
             FROM input i LEFT JOIN gone g ON g.id = i.id
         )
-        SELECT carillon.expect((SELECT count(*) FROM gone), $23::int8, 'runs to finish'
+        SELECT carillon.expect((SELECT count(*) FROM gone), $24::int8, 'runs to finish'
                  || \(SQL.missing(from: "gone", where: "i.expected <> ''"))),
                carillon.expect((SELECT count(*) FROM input i JOIN carillon.runs r
                                    ON r.job_id = i.job_id AND r.cause = i.cause AND r.lane = i.lane
@@ -169,9 +177,13 @@ enum RunSQL {
 
     static let recordAttempts = """
         INSERT INTO carillon.attempts (run_id, number, worker, started_at, finished_at, state, exit_code, signal,
-                                       reason, output_tail)
-        SELECT * FROM unnest($1::text[], $2::int8[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::text[],
-                             $7::int8[], $8::int8[], $9::text[], $10::text[])
+                                       reason, output_tail, details)
+        SELECT i.run_id, i.number, i.worker, i.started_at, i.finished_at, i.state, i.exit_code, i.signal, i.reason,
+               i.output_tail, i.details::jsonb
+          FROM unnest($1::text[], $2::int8[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::text[],
+                      $7::int8[], $8::int8[], $9::text[], $10::text[], $11::text[])
+            AS i(run_id, number, worker, started_at, finished_at, state, exit_code, signal, reason, output_tail,
+                 details)
         """
 
     static let recordLedger = """

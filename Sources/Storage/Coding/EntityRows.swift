@@ -1,4 +1,5 @@
 import Domain
+import DomainCoding
 import JSON
 import PostgresClient
 import Timetable
@@ -39,7 +40,7 @@ enum RunRow {
     static let columns = """
         r.id, r.job_id, r.job_version, r.job_name, r.cause, r.lane, r.due, r.arguments, r.high_priority, r.is_last, \
         r.abort_requested, r.state, r.attempt, r.not_before, r.start_deadline, r.worker, r.offered_at, \
-        r.started_at, r.finished_at, r.reason
+        r.started_at, r.finished_at, r.reason, r.context::text
         """
 
     static func read(_ row: inout RowReader) throws -> Run {
@@ -56,14 +57,15 @@ enum RunRow {
             isAbortRequested: try row.bool(), state: try row.word(of: RunState.self), attempt: try row.int(),
             notBefore: try row.optionalInstant(),
             startDeadline: try row.optionalInstant(), worker: try row.text(), offeredAt: try row.optionalInstant(),
-            startedAt: try row.optionalInstant(), finishedAt: try row.optionalInstant(), reason: try row.text())
+            startedAt: try row.optionalInstant(), finishedAt: try row.optionalInstant(), reason: try row.text(),
+            context: try row.optionalJSON().map(RunContextCoding.decode))
     }
 }
 
 enum AttemptRow {
     static let columns = """
         a.run_id, a.number, a.worker, a.started_at, a.finished_at, a.state, a.exit_code, a.signal, a.reason, \
-        a.output_tail
+        a.output_tail, a.details::text
         """
 
     static func read(_ row: inout RowReader) throws -> AttemptRecord {
@@ -71,7 +73,8 @@ enum AttemptRow {
             attempt: AttemptID(run: RunID(try row.text()), number: try row.int()), worker: try row.text(),
             startedAt: try row.optionalInstant(), finishedAt: try row.instant(),
             state: try row.word(of: RunState.self), exitCode: try row.optionalInt(), signal: try row.optionalInt(),
-            reason: try row.text(), outputTail: try row.text())
+            reason: try row.text(), outputTail: try row.text(),
+            details: try row.optionalJSON().map(AttemptDetailsCoding.decode))
     }
 }
 

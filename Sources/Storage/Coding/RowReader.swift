@@ -39,10 +39,17 @@ struct RowReader {
         try optionalInteger().map { Int(clamping: $0) }
     }
 
+    mutating func optionalJSON() throws -> JSONValue? {
+        try optionalText().map(Self.parse)
+    }
+
     mutating func json() throws -> JSONValue {
-        let text = try text()
+        try Self.parse(try text())
+    }
+
+    private static func parse(_ text: String) throws -> JSONValue {
         do {
-            return try JSONValue(parsing: Array(text.utf8), limits: Self.storedJSON)
+            return try JSONValue(parsing: Array(text.utf8), limits: storedJSON)
         } catch {
             throw StoreError(.data, "the database holds JSON that cannot be read: \(error.message)")
         }

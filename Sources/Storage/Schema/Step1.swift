@@ -121,6 +121,7 @@ extension Schema {
           started_at timestamptz,
           finished_at timestamptz,
           reason text NOT NULL,
+          context jsonb,
           CONSTRAINT runs_once UNIQUE (job_id, cause, lane)
         ) WITH (
           fillfactor = 50,
@@ -152,6 +153,7 @@ extension Schema {
           started_at timestamptz,
           finished_at timestamptz NOT NULL,
           reason text NOT NULL,
+          context jsonb,
           PRIMARY KEY (id, finished_at)
         ) PARTITION BY RANGE (finished_at);
         CREATE INDEX run_history_of_job ON carillon.run_history (job_id, finished_at DESC, id DESC);
@@ -169,6 +171,7 @@ extension Schema {
           signal int8,
           reason text NOT NULL,
           output_tail text NOT NULL,
+          details jsonb,
           PRIMARY KEY (run_id, number, finished_at)
         ) PARTITION BY RANGE (finished_at);
         CREATE TABLE carillon.attempts_default PARTITION OF carillon.attempts DEFAULT;

@@ -1,4 +1,5 @@
 public import Domain
+import DomainCoding
 import PostgresClient
 
 /// Reading jobs. They are written by the leader's commits only.

@@ -1,8 +1,8 @@
-import Domain
-import JSON
+public import Domain
+public import JSON
 
 /// The members of a stored JSON object, read with defaults and with errors that name the key.
-struct Fields {
+public struct Fields {
     private let object: JSONObject
     private let what: String
 
@@ -18,28 +18,28 @@ struct Fields {
         return value
     }
 
-    func string(_ key: String, else missing: String) throws(StoreError) -> String {
+    public func string(_ key: String, else missing: String) throws(StoreError) -> String {
         try read(key, else: missing, \.stringValue)
     }
 
-    func bool(_ key: String, else missing: Bool) throws(StoreError) -> Bool {
+    public func bool(_ key: String, else missing: Bool) throws(StoreError) -> Bool {
         try read(key, else: missing, \.boolValue)
     }
 
-    func integer(_ key: String, else missing: Int64) throws(StoreError) -> Int64 {
+    public func integer(_ key: String, else missing: Int64) throws(StoreError) -> Int64 {
         try read(key, else: missing, \.int64Value)
     }
 
-    func double(_ key: String, else missing: Double) throws(StoreError) -> Double {
+    public func double(_ key: String, else missing: Double) throws(StoreError) -> Double {
         try read(key, else: missing, \.doubleValue)
     }
 
-    func duration(_ key: String) throws(StoreError) -> Duration? {
+    public func duration(_ key: String) throws(StoreError) -> Duration? {
         guard self[key] != nil else { return nil }
         return .microseconds(try integer(key, else: 0))
     }
 
-    func word<Word: RawRepresentable>(_ key: String, else missing: Word) throws(StoreError) -> Word
+    public func word<Word: RawRepresentable>(_ key: String, else missing: Word) throws(StoreError) -> Word
     where Word.RawValue == String {
         let text = try string(key, else: missing.rawValue)
         guard let word = Word(rawValue: text) else {
@@ -48,7 +48,7 @@ struct Fields {
         return word
     }
 
-    func strings(_ key: String, else missing: [String]) throws(StoreError) -> [String] {
+    public func strings(_ key: String, else missing: [String]) throws(StoreError) -> [String] {
         guard self[key] != nil else { return missing }
         return try list(key) { value throws(StoreError) in
             guard let text = value.stringValue else { throw wrongType(key) }
@@ -57,7 +57,7 @@ struct Fields {
     }
 
     /// Empty for a missing member.
-    func list<Value>(
+    public func list<Value>(
         _ key: String, _ element: (JSONValue) throws(StoreError) -> Value
     ) throws(StoreError) -> [Value] {
         guard let value = self[key] else { return [] }

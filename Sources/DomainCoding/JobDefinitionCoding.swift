@@ -1,19 +1,14 @@
-import Domain
-import JSON
+public import Domain
+public import JSON
 import Timetable
 
 /// A definition as the JSON that is stored.
-///
-/// Keys are in snake case, durations in microseconds, instants in microseconds since 1970. Reading is tolerant of what
-/// time brings: a missing key (or null) has the default of a new definition, an unknown key is ignored. A value of the
-/// wrong type or an unknown word is an error: a policy or constraint that was silently dropped would run commands where
-/// or when nobody wanted them.
-enum JobDefinitionCoding {
-    static func text(_ definition: JobDefinition) -> String {
+public enum JobDefinitionCoding {
+    public static func text(_ definition: JobDefinition) -> String {
         JSONValue.object(encode(definition)).text
     }
 
-    static func encode(_ definition: JobDefinition) -> JSONObject {
+    public static func encode(_ definition: JobDefinition) -> JSONObject {
         var object: JSONObject = [
             "name": .string(definition.name),
             "description": .string(definition.description),
@@ -41,14 +36,73 @@ enum JobDefinitionCoding {
             "soft_error": .bool(definition.softError),
             "dialect_fields": .string(definition.dialectFields),
         ]
+        encodeExecution(definition, &object)
+        encodePlanning(definition, &object)
         object["retry_delay_us"] = definition.retryDelay.map { .integer($0.wholeMicroseconds) }
         object["timeout_us"] = definition.timeout.map { .integer($0.wholeMicroseconds) }
         object["start_window_us"] = definition.startWindow.map { .integer($0.wholeMicroseconds) }
         return object
     }
 
+    private static func encodeExecution(_ definition: JobDefinition, _ object: inout JSONObject) {
+        if !definition.plugin.isEmpty { object["plugin"] = .string(definition.plugin) }
+        if definition.pluginParameters != "{}" { object["plugin_parameters"] = .string(definition.pluginParameters) }
+        if !definition.runAsGroup.isEmpty { object["run_as_group"] = .string(definition.runAsGroup) }
+        if !definition.workingDirectory.isEmpty { object["working_directory"] = .string(definition.workingDirectory) }
+        object["container"] = definition.container.map(ContainerCoding.encode)
+        if !definition.artifacts.isEmpty {
+            object["artifacts"] = .array(definition.artifacts.map(ContainerCoding.encode))
+        }
+        if definition.limits != .none { object["limits"] = LimitsCoding.encode(definition.limits) }
+        if definition.isDetached { object["detached"] = true }
+    }
+
+    private static func encodePlanning(_ definition: JobDefinition, _ object: inout JSONObject) {
+        if !definition.title.isEmpty { object["title"] = .string(definition.title) }
+        if !definition.category.isEmpty { object["category"] = .string(definition.category) }
+        if definition.target != .any { object["target"] = .string(definition.target.name) }
+        if definition.algorithm != .spread { object["algorithm"] = .string(definition.algorithm.rawValue) }
+        if definition.isMultiplexed { object["multiplex"] = true }
+        if definition.stagger != .zero { object["stagger_us"] = .integer(definition.stagger.wholeMicroseconds) }
+        if definition.maximumActive != 1 { object["maximum_active"] = .integer(Int64(definition.maximumActive)) }
+        if definition.queueLimit != 1 { object["queue_limit"] = .integer(Int64(definition.queueLimit)) }
+        if !definition.onSuccess.isEmpty { object["on_success"] = .string(definition.onSuccess) }
+        if !definition.onFailure.isEmpty { object["on_failure"] = .string(definition.onFailure) }
+        if definition.notifications != .none {
+            object["notifications"] = LimitsCoding.encode(definition.notifications)
+        }
+    }
+
+    private static func decodeExecution(_ fields: Fields, _ definition: inout JobDefinition) throws(StoreError) {
+        definition.plugin = try fields.string("plugin", else: "")
+        definition.pluginParameters = try fields.string("plugin_parameters", else: "{}")
+        definition.runAsGroup = try fields.string("run_as_group", else: "")
+        definition.workingDirectory = try fields.string("working_directory", else: "")
+        definition.container = try fields["container"].map(ContainerCoding.decode)
+        definition.artifacts = try fields.list("artifacts", ContainerCoding.decodeArtifact)
+        if let limits = fields["limits"] { definition.limits = try LimitsCoding.decode(limits) }
+        definition.isDetached = try fields.bool("detached", else: false)
+    }
+
+    private static func decodePlanning(_ fields: Fields, _ definition: inout JobDefinition) throws(StoreError) {
+        definition.title = try fields.string("title", else: "")
+        definition.category = try fields.string("category", else: "")
+        if fields["target"] != nil { definition.target = .named(try fields.string("target", else: "")) }
+        definition.algorithm = try fields.word("algorithm", else: definition.algorithm)
+        definition.isMultiplexed = try fields.bool("multiplex", else: false)
+        definition.stagger = try fields.duration("stagger_us") ?? .zero
+        definition.maximumActive = Int(
+            clamping: try fields.integer("maximum_active", else: Int64(definition.maximumActive)))
+        definition.queueLimit = Int(clamping: try fields.integer("queue_limit", else: Int64(definition.queueLimit)))
+        definition.onSuccess = try fields.string("on_success", else: "")
+        definition.onFailure = try fields.string("on_failure", else: "")
+        if let settings = fields["notifications"] {
+            definition.notifications = try LimitsCoding.decodeNotifications(settings)
+        }
+    }
+
     /// - Throws: `StoreError.data` that names the key.
-    static func decode(_ value: JSONValue) throws(StoreError) -> JobDefinition {
+    public static func decode(_ value: JSONValue) throws(StoreError) -> JobDefinition {
         let fields = try Fields(value, of: "a job definition")
         var definition = JobDefinition(name: try fields.string("name", else: ""))
         definition.description = try fields.string("description", else: definition.description)
@@ -77,6 +131,8 @@ enum JobDefinitionCoding {
         definition.catchUp = try fields.word("catch_up", else: definition.catchUp)
         definition.reportsCompletion = try fields.bool("reports_completion", else: definition.reportsCompletion)
         definition.softError = try fields.bool("soft_error", else: definition.softError)
+        try decodeExecution(fields, &definition)
+        try decodePlanning(fields, &definition)
         definition.dialectFields = try fields.string("dialect_fields", else: definition.dialectFields)
         return definition
     }
@@ -127,7 +183,7 @@ enum JobDefinitionCoding {
 
 extension Trigger {
     /// The word by which the table of jobs tells kinds of jobs apart.
-    var kind: String {
+    public var kind: String {
         switch self {
         case .schedule(let schedule): schedule.notation.rawValue
         case .parents: "parents"
@@ -138,7 +194,7 @@ extension Trigger {
 
 extension Duration {
     /// Whole microseconds, towards zero; the nearest bound of Int64 for what lies beyond it.
-    var wholeMicroseconds: Int64 {
+    public var wholeMicroseconds: Int64 {
         let (seconds, attoseconds) = components
         let (scaled, overflowed) = seconds.multipliedReportingOverflow(by: 1_000_000)
         let (sum, carried) = scaled.addingReportingOverflow(attoseconds / 1_000_000_000_000)

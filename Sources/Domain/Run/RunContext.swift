@@ -1,0 +1,56 @@
+/// What sets a run apart from the others of its job: how it was asked for, and what was changed for it alone. Most runs
+/// have none. Shared, since it never changes.
+public final class RunContext: Hashable, Sendable {
+    /// Replaces the job's definition for this run (overrides of a manual run); nil: the job's.
+    public let definition: JobDefinition?
+    /// For people: "Manual (jane)", "API Key (deploy)", "Chain Reaction (backup)"; empty: the scheduler.
+    public let source: String
+    public let chain: ChainLink?
+    /// JSON text of the body of the request that asked for the run; empty: none.
+    public let postData: String
+
+    public init(
+        definition: JobDefinition? = nil, source: String = "", chain: ChainLink? = nil, postData: String = ""
+    ) {
+        self.definition = definition
+        self.source = source
+        self.chain = chain
+        self.postData = postData
+    }
+
+    public static func == (left: RunContext, right: RunContext) -> Bool {
+        left === right
+            || (left.definition == right.definition && left.source == right.source && left.chain == right.chain
+                && left.postData == right.postData)
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(source)
+        hasher.combine(chain)
+    }
+}
+
+/// The run whose end launched this one, and what it hands on.
+public struct ChainLink: Hashable, Sendable {
+    public var run: RunID
+    public var job: JobID
+    public var jobTitle: String
+    /// JSON texts.
+    public var data: String
+    public var code: String
+    public var description: String
+    /// Runs before this one in the chain: loops end at `Limits.chainLength`.
+    public var length: Int
+
+    public init(
+        run: RunID, job: JobID, jobTitle: String, data: String, code: String, description: String, length: Int
+    ) {
+        self.run = run
+        self.job = job
+        self.jobTitle = jobTitle
+        self.data = data
+        self.code = code
+        self.description = description
+        self.length = length
+    }
+}
