@@ -130,7 +130,7 @@ struct RunConformanceTests {
             let full = Run.full("r1", of: job)
             let empty = Run(
                 id: full.id, job: full.job, jobName: full.jobName, cause: full.cause, lane: full.lane, due: full.due,
-                adHocArguments: full.adHocArguments, isHighPriority: full.isHighPriority)
+                adHocArguments: full.adHocArguments, isHighPriority: full.isHighPriority, context: full.context)
             try await bench.commit { $0.newRuns = [empty] }
             try await bench.commit { $0.runs = [.from(.queued, to: full)] }
             #expect(try await bench.run(full.id) == full)
