@@ -6,6 +6,7 @@ struct FaultPlan: Sendable {
         case killNode(Int, losingPower: Bool, down: Duration)
         case stopNode(Int, down: Duration)
         case pauseNode(Int, afterJobs: Int, Duration)
+        case pauseLeader(afterJobs: Int, Duration)
         case killWorker(Int, losingPower: Bool, down: Duration)
         case stopWorker(Int, down: Duration)
         case pauseWorker(Int, afterJobs: Int, Duration)
@@ -13,10 +14,14 @@ struct FaultPlan: Sendable {
         case partition([String], Duration)
         /// Only the way between two hosts.
         case cut(String, String, Duration)
+        /// What the first one sends to the second one, and not what it is sent.
+        case mute(String, String, Duration)
         case endLockSession(tellingClient: Bool)
         case endAllSessions
         case restartDatabase(down: Duration)
         case readOnly(Duration)
+        /// All sessions end and no new one is to be had (SQLSTATE 53300).
+        case noConnections(Duration)
         case stepClock(Int, microseconds: Int64, Duration)
         case stepAside(Int)
         case weather(Network.Weather, Duration)
@@ -30,6 +35,16 @@ struct FaultPlan: Sendable {
     static let workers = ["w1", "w2", "w3"]
 
     private let faults: [(at: Duration, fault: Fault)]
+
+    init(_ options: World.Options) {
+        if let stop = options.stoppedLeader {
+            self.init(faults: [(Scenario.faultsBegin, .pauseLeader(afterJobs: stop.afterJobs, stop.time))])
+        } else if options.isCalm {
+            self = .none
+        } else {
+            self.init(seed: options.seed)
+        }
+    }
 
     private init(faults: [(Duration, Fault)]) { self.faults = faults }
 
@@ -59,7 +74,7 @@ struct FaultPlan: Sendable {
             let step = chance.pick([3_600, -3_600, 3_600, -3_600, 30, -30, 2, -2])
             return .stepClock(node, microseconds: Int64(step) * 1_000_000, time)
         }
-        switch chance.below(24) {
+        switch chance.below(27) {
         case 0, 1: return .killNode(node, losingPower: chance.happens(0.4), down: down)
         case 2: return .stopNode(node, down: down)
         case 3, 4, 5, 6: return .pauseNode(node, afterJobs: chance.number(1...60), pause)
@@ -75,14 +90,20 @@ struct FaultPlan: Sendable {
         case 19: return .stepAside(node)
         case 20: return .lostAnswers(chance.pick([0.01, 0.05, 0.3]), time)
         case 21: return chance.happens(0.5) ? .badDisk(worker, 0.3, time) : .badLauncher(worker, 0.5, time)
+        case 22, 23:
+            let hosts = everywhere
+            let first = chance.pick(hosts)
+            return .mute(first, chance.pick(hosts.filter { $0 != first }), time)
+        case 24: return .noConnections(chance.duration(200...6_000))
         default: return .weather(weather(&chance), time)
         }
     }
 
+    private static let everywhere = nodes + workers + [Database.hostName, "client"]
+
     private static func side(_ chance: inout SeededGenerator) -> [String] {
-        let all = nodes + workers + [Database.hostName, "client"]
-        if chance.happens(0.5) { return [chance.pick(all)] }
-        return all.filter { _ in chance.happens(0.5) }
+        if chance.happens(0.5) { return [chance.pick(everywhere)] }
+        return everywhere.filter { _ in chance.happens(0.5) }
     }
 
     private static func weather(_ chance: inout SeededGenerator) -> Network.Weather {
@@ -118,6 +139,8 @@ struct FaultPlan: Sendable {
             world.engine.after(down) { world.startNode(host) }
         case .pauseNode(let number, let jobs, let time):
             world.nodeHosts[number].executor?.pause(afterJobs: jobs, for: time)
+        case .pauseLeader(let jobs, let time):
+            world.checker.leader()?.executor.pause(afterJobs: jobs, for: time)
         case .killWorker(let number, let losingPower, let down):
             let host = world.workerHosts[number]
             world.kill(host, losingPower: losingPower)
@@ -129,7 +152,8 @@ struct FaultPlan: Sendable {
         case .pauseWorker(let number, let jobs, let time):
             world.workerHosts[number].executor?.pause(afterJobs: jobs, for: time)
         case .partition(let side, let time): partition(side, time, world)
-        case .cut(let one, let other, let time): cut([(one, other)], time, world)
+        case .cut(let one, let other, let time): cut([(one, other), (other, one)], time, world)
+        case .mute(let one, let other, let time): cut([(one, other)], time, world)
         case .stepClock(let number, let step, let time): stepClock(world.nodeHosts[number], step, time, world)
         case .stepAside(let number): world.nodeHosts[number].node?.elector.stepAside(for: .seconds(5))
         case .weather(let weather, let time):
@@ -162,6 +186,9 @@ struct FaultPlan: Sendable {
         case .readOnly(let time):
             database.isReadOnly = true
             database.engine.after(time) { database.isReadOnly = false }
+        case .noConnections(let time):
+            database.refuseConnections()
+            database.engine.after(time) { database.refusesConnections = false }
         case .lostAnswers(let probability, let time):
             database.lostAnswers = probability
             database.engine.after(time) { database.lostAnswers = 0 }
@@ -170,14 +197,13 @@ struct FaultPlan: Sendable {
     }
 
     private static func partition(_ side: [String], _ time: Duration, _ world: World) {
-        let all = nodes + workers + [Database.hostName, "client"]
-        let others = all.filter { !side.contains($0) }
-        cut(side.flatMap { one in others.map { (one, $0) } }, time, world)
+        let others = everywhere.filter { !side.contains($0) }
+        cut(side.flatMap { one in others.flatMap { [(one, $0), ($0, one)] } }, time, world)
     }
 
-    private static func cut(_ links: [(String, String)], _ time: Duration, _ world: World) {
-        for (one, other) in links { world.network.cut(one, other) }
-        world.engine.after(time) { for (one, other) in links { world.network.heal(one, other) } }
+    private static func cut(_ links: [(from: String, to: String)], _ time: Duration, _ world: World) {
+        for link in links { world.network.cut(from: link.from, to: link.to) }
+        world.engine.after(time) { for link in links { world.network.heal(from: link.from, to: link.to) } }
     }
 
     private static func stepClock(_ host: Host, _ step: Int64, _ time: Duration, _ world: World) {
@@ -194,6 +220,7 @@ struct FaultPlan: Sendable {
         network.healAll()
         world.database.restart()
         world.database.isReadOnly = false
+        world.database.refusesConnections = false
         world.database.lostAnswers = 0
         for host in world.nodeHosts + world.workerHosts {
             host.clockOffset = host.naturalOffset

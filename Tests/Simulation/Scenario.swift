@@ -26,7 +26,7 @@ struct Scenario {
     func run() -> Outcome {
         let world = World(options)
         let engine = world.engine
-        let faults = options.isCalm ? FaultPlan.none : FaultPlan(seed: options.seed)
+        let faults = FaultPlan(options)
         let workload = Workload(world: world, mayCatchUpAll: !faults.stepsClocks)
         world.nodeHosts.forEach(world.startNode)
         world.workerHosts.forEach(world.startWorker)
@@ -52,6 +52,7 @@ struct Scenario {
         }
         let outcome = Outcome(world: world, faults: faults, workload: workload)
         if engine.violations.isEmpty { world.unwind() }
+        defer { world.dissolve() }
         return outcome.with(engine.violations, trace: engine.trace)
     }
 
@@ -101,11 +102,16 @@ struct Outcome: Sendable {
             + String(hash, radix: 16)
     }
 
-    /// The one command that shows it again, and how it came about.
+    /// The one command that shows it again.
+    static func replay(_ seed: UInt64) -> String {
+        "CARILLON_SIMULATION_SEED=\(seed) swift test --filter SimulationTests/seeds"
+    }
+
+    /// How it came about.
     var report: String {
         """
         \(violations.map(\.description).joined(separator: "\n"))
-        replay: CARILLON_SIMULATION_SEED=\(options.seed) swift test --filter SimulationTests
+        replay: \(Self.replay(options.seed))
         \(summary)
         faults:
         \(faults.joined(separator: "\n"))

@@ -79,6 +79,12 @@ final class Engine: @unchecked Sendable {
         while step(), jobsAtThisInstant < Self.jobsPerInstant {}
     }
 
+    /// Forgets what was planned for later.
+    func dissolve() {
+        timers = TimerQueue()
+        withJobs = []
+    }
+
     /// Runs one job. False when none is ready.
     private func step() -> Bool {
         guard let position = choose() else { return false }

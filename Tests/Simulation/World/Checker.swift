@@ -19,7 +19,9 @@ final class Checker: @unchecked Sendable {
     private(set) var commits = 0
     /// When each version of a schedule came into force.
     private(set) var eras: [JobVersion: Instant] = [:]
-    private var officers: [Term: Int] = [:]
+    private var officers: [Term: (process: Int, url: String)] = [:]
+    /// The highest term under which each worker's process has taken something.
+    private var heeded: [Int: Term] = [:]
     private var highest = Term.none
     /// Processes whose lock session the server has ended because it was silent, and when.
     private var timedOut: [Int: UInt64] = [:]
@@ -38,7 +40,7 @@ final class Checker: @unchecked Sendable {
         engine.note(session.process.name, "takes office: term \(term)")
         if term <= highest { engine.violation("I2", "term \(term) was given after term \(highest)") }
         highest = max(highest, term)
-        officers[term] = session.process.number
+        officers[term] = (session.process.number, session.node.url)
         timedOut[session.process.number] = nil
     }
 
@@ -49,7 +51,7 @@ final class Checker: @unchecked Sendable {
         if term != current {
             engine.violation("I3", "\(process.name) committed under term \(term) while the term is \(current)")
         }
-        if officers[term] != process.number {
+        if officers[term]?.process != process.number {
             engine.violation("I1", "\(process.name) committed under term \(term), which is another's")
         }
     }
@@ -65,6 +67,33 @@ final class Checker: @unchecked Sendable {
         guard process.host.lastPauseEnd + world.constants.idleSession.nanoseconds < expiry else { return }
         engine.violation(
             "I6", "\(process.name) acts as leader of term \(term), whose lock the server had freed for its silence")
+    }
+
+    /// I8: what a leader says whose term is over, because it was stopped meanwhile, has no effect at a worker that has
+    /// heard of a later one.
+    /// - Parameter known: the highest term that the worker's process had heeded when the message arrived.
+    func heeded(_ term: Term, at process: SimulationExecutor, known: Term) {
+        if term < known {
+            engine.violation("I8", "\(process.name) did what the leader of term \(term) asked, and knew of \(known)")
+        }
+        heeded[process.number] = max(term, known)
+    }
+
+    func highestHeeded(by process: SimulationExecutor) -> Term { heeded[process.number] ?? .none }
+
+    /// I9: callers are sent to the node of the row, never to the node itself, never in a circle.
+    func redirected(_ node: SimulatedNode, to url: String, as record: LeaderRecord) {
+        let name = node.executor.name
+        if url == node.description.url { engine.violation("I9", "\(name) sends its callers to itself") }
+        if officers[record.term]?.url != url {
+            engine.violation("I9", "\(name) sends its callers to \(url), which does not lead in term \(record.term)")
+        }
+        guard let target = world?.host(at: url)?.node else { return }
+        let view = target.elector.view
+        // Views of different terms differ until the older one has been refreshed.
+        if view.leader?.term == record.term, view.otherLeader(than: url) == node.description.url {
+            engine.violation("I9", "\(name) and \(target.executor.name) send their callers to each other")
+        }
     }
 
     func started(_ offer: Offer, on process: SimulationExecutor) {

@@ -34,6 +34,8 @@ final class Database: @unchecked Sendable {
     private(set) var record: LeaderRecord?
     private(set) var isUp = true
     var isReadOnly = false
+    /// "Sorry, too many clients already": whoever wants something needs a new connection for it.
+    var refusesConnections = false
     private(set) var holder: Int?
     private var sessions: [Int: Session] = [:]
     private var nextSession = 0
@@ -86,6 +88,10 @@ final class Database: @unchecked Sendable {
                 guard self.isUp else {
                     return self.network.send(from: Self.hostName, to: origin, lost: lost) { finish(.failure(broken)) }
                 }
+                guard !self.refusesConnections else {
+                    let full = StoreError(.connection, "sorry, too many clients already")
+                    return self.network.send(from: Self.hostName, to: origin, lost: lost) { finish(.failure(full)) }
+                }
                 self.serve {
                     let result: Result<Reply, StoreError>
                     do throws(StoreError) { result = .success(try await work(self)) } catch { result = .failure(error) }
@@ -121,6 +127,10 @@ final class Database: @unchecked Sendable {
         var changes = changes
         if bugs.contains(.lostInsert), !changes.newRuns.isEmpty, chance.happens(0.2) { changes.newRuns.removeFirst() }
         if bugs.contains(.lostVerdict), !changes.ledger.isEmpty, chance.happens(0.2) { changes.ledger.removeFirst() }
+        if bugs.contains(.lostJob), !changes.putJobs.isEmpty, chance.happens(0.3) {
+            changes.putJobs.removeFirst()
+            changes.newEras = []
+        }
         try await store.commit(bugs.contains(.noFence) ? store.currentTerm : term, changes)
         checker.committed(term, current: store.currentTerm, changes, by: process)
     }
@@ -186,7 +196,7 @@ final class Database: @unchecked Sendable {
         let session = try touch(id)
         guard holder == id else { throw StoreError(.connection, "the lock is not held by this session") }
         guard !isReadOnly else { throw StoreError(.connection, "cannot write in a read-only transaction") }
-        let term = Term(timeline: 1, epoch: epoch + 1)
+        let term = Term(timeline: 1, epoch: bugs.contains(.sameEpoch) ? 1 : epoch + 1)
         let node = session.node
         record = LeaderRecord(term: term, node: node.name, url: node.url, boot: node.boot, resigned: false)
         store.currentTerm = term
@@ -205,6 +215,13 @@ final class Database: @unchecked Sendable {
         if record?.term == term, record?.boot == session.node.boot { record?.resigned = true }
     }
 
+    /// At the end of the simulation.
+    func dissolve() {
+        sessions = [:]
+        outstanding = [:]
+        arrived = []
+    }
+
     // MARK: Faults
 
     func crash() {
@@ -214,6 +231,12 @@ final class Database: @unchecked Sendable {
         for (_, fail) in outstanding.sorted(by: { $0.key < $1.key }) {
             engine.after(chance.duration(1...20)) { fail() }
         }
+    }
+
+    func refuseConnections() {
+        engine.note(Self.hostName, "has no connections left")
+        refusesConnections = true
+        for id in sessions.keys.sorted() { endSession(id, because: "it was terminated", tellingClient: true) }
     }
 
     func restart() {

@@ -34,12 +34,10 @@ final class Network: @unchecked Sendable {
     private var held: [(link: Link, deliver: @Sendable () -> Void)] = []
     var weather = Weather.calm
 
+    /// One direction: what one host sends may be lost while what it is sent arrives.
     private struct Link: Hashable {
-        let low: String
-        let high: String
-        init(_ one: String, _ other: String) {
-            (low, high) = one < other ? (one, other) : (other, one)
-        }
+        let from: String
+        let to: String
     }
 
     init(engine: Engine) {
@@ -49,10 +47,10 @@ final class Network: @unchecked Sendable {
 
     // MARK: Partitions
 
-    func cut(_ one: String, _ other: String) { cuts[Link(one, other), default: 0] += 1 }
+    func cut(from: String, to: String) { cuts[Link(from: from, to: to), default: 0] += 1 }
 
-    func heal(_ one: String, _ other: String) {
-        let link = Link(one, other)
+    func heal(from: String, to: String) {
+        let link = Link(from: from, to: to)
         guard let count = cuts[link] else { return }
         cuts[link] = count > 1 ? count - 1 : nil
         guard cuts[link] == nil else { return }
@@ -68,10 +66,6 @@ final class Network: @unchecked Sendable {
         for message in released { engine.after(chance.duration(1...400), message.deliver) }
     }
 
-    func isCut(_ one: String, _ other: String) -> Bool { cuts[Link(one, other)] != nil }
-
-    var isWhole: Bool { cuts.isEmpty }
-
     // MARK: Messages
 
     /// Sends one message. It is delivered once, never, or (where `mayDouble`) twice.
@@ -80,9 +74,9 @@ final class Network: @unchecked Sendable {
         from: String, to: String, mayDouble: Bool = false, lost: @escaping @Sendable () -> Void = {},
         _ deliver: @escaping @Sendable () -> Void
     ) {
-        if mayDouble, chance.happens(weather.doubling) { carry(Link(from, to), delay(), {}, deliver) }
+        if mayDouble, chance.happens(weather.doubling) { carry(Link(from: from, to: to), delay(), {}, deliver) }
         guard !chance.happens(weather.loss) else { return lost() }
-        carry(Link(from, to), delay(), lost, deliver)
+        carry(Link(from: from, to: to), delay(), lost, deliver)
     }
 
     private func carry(

@@ -14,4 +14,16 @@ struct PlantedBugs: OptionSet, Sendable {
     static let endlessTrust = PlantedBugs(rawValue: 16)
     /// The server never ends a silent session.
     static let lockNeverFreed = PlantedBugs(rawValue: 32)
+    /// Taking office does not raise the epoch.
+    static let sameEpoch = PlantedBugs(rawValue: 64)
+    /// A worker takes what leaders of terms offer that it knows to be over.
+    static let oldOffers = PlantedBugs(rawValue: 128)
+    /// A node sends its callers to the node in the last row it has seen, whoever that is.
+    static let blindRedirect = PlantedBugs(rawValue: 256)
+    /// A commit loses a job's new version.
+    static let lostJob = PlantedBugs(rawValue: 512)
+    /// A node's process ends when it loses its office.
+    static let endsWithOffice = PlantedBugs(rawValue: 1_024)
+    /// Leaders take three seconds from now for now.
+    static let hastyClock = PlantedBugs(rawValue: 2_048)
 }

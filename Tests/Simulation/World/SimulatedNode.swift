@@ -25,7 +25,8 @@ final class SimulatedNode: Sendable {
         self.world = world
         self.executor = executor
         self.description = description
-        clock = HostClock(executor: executor)
+        clock = HostClock(
+            executor: executor, hurry: world.options.bugs.contains(.hastyClock) ? .seconds(3) : .zero)
         store = SimulatedStore(database: world.database, process: executor, node: description)
         leader = Leader(
             node: description, store: store, transport: SimulatedTransport(world: world, process: executor),
@@ -38,7 +39,28 @@ final class SimulatedNode: Sendable {
     }
 
     func run() async {
+        guard world.options.bugs.contains(.endsWithOffice) else { return await runElector() }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.runElector() }
+            group.addTask { await self.waitForLoss() }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    private func runElector() async {
         do { try await elector.run() } catch { world.engine.note(executor.name, "elector threw \(error)") }
+    }
+
+    private func waitForLoss() async {
+        var hasLed = false
+        while !executor.isUnwinding, !Task.isCancelled {
+            let leads = elector.view.role == .leader
+            if hasLed, !leads { return }
+            hasLed = leads
+            // Interrupted at the end of the simulation only.
+            try? await executor.sleep(for: .milliseconds(50))
+        }
     }
 
     // MARK: What others ask of it
@@ -61,8 +83,10 @@ final class SimulatedNode: Sendable {
 
     /// Where a node that does not lead sends its callers.
     var otherLeader: String? {
-        let other = elector.view.otherLeader(than: description.url)
-        if other == description.url { world.engine.violation("I9", "\(executor.name) sends its callers to itself") }
+        let view = elector.view
+        let isBlind = world.options.bugs.contains(.blindRedirect)
+        let other = isBlind ? view.leader?.url : view.otherLeader(than: description.url)
+        if let other, let record = view.leader { world.checker.redirected(self, to: other, as: record) }
         return other
     }
 
@@ -77,7 +101,9 @@ final class SimulatedNode: Sendable {
 
 struct HostClock: WallClock {
     let executor: SimulationExecutor
-    func now() -> Instant { Instant(microseconds: executor.wallMicroseconds) }
+    /// A planted bug: how far ahead of the host's clock it is.
+    var hurry = Duration.zero
+    func now() -> Instant { Instant(microseconds: executor.wallMicroseconds).advanced(by: hurry) }
 }
 
 /// Zones are not what is tested here.

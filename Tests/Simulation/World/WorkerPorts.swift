@@ -10,27 +10,45 @@ struct SimulatedTransport: WorkerTransport {
 
     func offer(_ batch: OfferBatch, to worker: WorkerDescription) async throws(TransportError) -> OfferReply {
         world.checker.leaderActs(batch.term, process)
-        let result: Result<OfferReply, DomainError> = try await call(worker) { agent in
-            do throws(DomainError) { return .success(try await agent.offer(batch)) } catch { return .failure(error) }
+        let result: Result<OfferReply, DomainError> = try await call(worker) { host in
+            let known = world.checker.highestHeeded(by: host.executor)
+            do throws(DomainError) {
+                let reply = try await host.agent.offer(planted(batch, known: known))
+                if case .taken = reply { world.checker.heeded(batch.term, at: host.executor, known: known) }
+                return .success(reply)
+            } catch { return .failure(error) }
         }
         do { return try result.get() } catch { throw TransportError(.failed, error.message) }
     }
 
     func kill(_ request: KillRequest, at worker: WorkerDescription) async throws(TransportError) {
-        let result: Result<Void, DomainError> = try await call(worker) { agent in
-            do throws(DomainError) { return .success(try await agent.kill(request)) } catch { return .failure(error) }
+        let result: Result<Void, DomainError> = try await call(worker) { host in
+            let known = world.checker.highestHeeded(by: host.executor)
+            do throws(DomainError) {
+                try await host.agent.kill(request)
+                world.checker.heeded(request.term, at: host.executor, known: known)
+                return .success(())
+            } catch { return .failure(error) }
         }
         do { try result.get() } catch { throw TransportError(.failed, error.message) }
     }
 
+    /// The bug that takes offers of a term that is over for those of the present one.
+    private func planted(_ batch: OfferBatch, known: Term) -> OfferBatch {
+        guard world.options.bugs.contains(.oldOffers) else { return batch }
+        var batch = batch
+        batch.term = max(batch.term, known)
+        return batch
+    }
+
     private func call<Reply: Sendable>(
-        _ worker: WorkerDescription, _ work: @escaping @Sendable (WorkerAgent) async -> Reply
+        _ worker: WorkerDescription, _ work: @escaping @Sendable (SimulatedWorker) async -> Reply
     ) async throws(TransportError) -> Reply {
         guard let host = world.host(at: worker.url) else { throw TransportError(.unreachable, "no such host") }
         do throws(Network.Failure) {
             return try await world.network.call(from: process, to: host, timeout: Self.timeout) { host in
-                guard let agent = host.worker?.agent else { return nil }
-                return { await work(agent) }
+                guard let worker = host.worker else { return nil }
+                return { await work(worker) }
             }
         } catch {
             throw TransportError(.unreachable, "\(worker.url) does not answer: \(error)")

@@ -28,9 +28,17 @@ final class World: @unchecked Sendable {
         var traceLimit: Int? = 400
         /// No faults at all.
         var isCalm = false
+        /// No other fault than that the leader is stopped after so many more steps, for so long.
+        var stoppedLeader: StoppedLeader?
         var nodes = 3
         var workers = 3
         var logLevel = Log.Level.info
+    }
+
+    struct StoppedLeader: Sendable {
+        /// Jobs of the executor: each ends where the code awaits something.
+        var afterJobs: Int
+        var time: Duration
     }
 
     init(_ options: Options) {
@@ -164,5 +172,15 @@ final class World: @unchecked Sendable {
             engine.violation(
                 "unwinding", "\(executor.unfinishedTasks) tasks of \(executor.name) do not end when cancelled")
         }
+    }
+
+    /// Lets go of everything that refers back to the world, so that ten thousand of them need no more memory than one.
+    func dissolve() {
+        engine.dissolve()
+        database.dissolve()
+        mainTasks = [:]
+        machines = [:]
+        for host in nodeHosts + workerHosts { forgetProcess(of: host) }
+        executors = []
     }
 }
