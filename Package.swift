@@ -20,7 +20,10 @@ func tests(_ name: String, _ dependencies: [String], exclude: [String] = []) -> 
 
 let package = Package(
     name: "carillon",
-    products: [.executable(name: "carillon", targets: ["carillon"])],
+    products: [
+        .executable(name: "carillon", targets: ["carillon"]),
+        .executable(name: "carillon-bench", targets: ["carillon-bench"]),
+    ],
     targets: [
         // L0: leaves
         layer("Timetable"),
@@ -31,6 +34,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CLinux"),
         .target(name: "CSpawn"),
+        .target(name: "CBench"),
 
         // L1
         layer("Domain", ["Timetable"]),
@@ -69,6 +73,11 @@ let package = Package(
 
         // L6
         .executableTarget(name: "carillon", dependencies: ["CommandLineTool"], swiftSettings: settings),
+
+        // Measurements: a client of the above, and no part of it
+        layer("Bench", ["PostgresClient", "HTTPTransport", "HTTP", "JSON", "Runtime", "CBench"]),
+        .executableTarget(name: "carillon-bench", dependencies: ["Bench"], swiftSettings: settings),
+        .executableTarget(name: "carillon-stamp"),
 
         // Tests
         .target(

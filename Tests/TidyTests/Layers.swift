@@ -6,7 +6,7 @@ enum Layers {
 
     /// C libraries; each is imported by one Swift target, so that it can be exchanged at the cost of one target. CLinux
     /// is not among them: it is the kernel's interface, which is not exchanged, and HTTPTransport accepts by it too.
-    static let libraries: Set<String> = ["CLibPQ", "COpenSSL", "CCurl", "CZlib", "CSpawn", "CWebAssets"]
+    static let libraries: Set<String> = ["CLibPQ", "COpenSSL", "CCurl", "CZlib", "CSpawn", "CBench", "CWebAssets"]
 
     /// Modules of the toolchain that every target may import, and those that targets outside `pure` may import too.
     static let everywhere: Set<String> = ["Swift", "Synchronization"]
@@ -45,6 +45,9 @@ enum Layers {
             "Crypto",
         ],
         "carillon": ["CommandLineTool"],
+
+        "Bench": ["PostgresClient", "HTTPTransport", "HTTP", "JSON", "Runtime", "CBench"],
+        "carillon-bench": ["Bench"],
     ]
 
     /// Findings for imports that the table does not allow.

@@ -97,7 +97,7 @@ struct RuleTests {
     @Test("a manifest that differs from the table is found, target by target")
     func manifest() {
         var text = "let package = [\n    // layer(\"JSON\", [\"Node\"])\n"
-        for (target, dependencies) in Layers.table where target != "JSON" && target != "carillon" {
+        for (target, dependencies) in Layers.table where target != "JSON" && !target.hasPrefix("carillon") {
             let list = dependencies.map { "\"\($0)\"" }.joined(separator: ", ")
             text += dependencies.isEmpty ? "layer(\"\(target)\"),\n" : "layer(\n  \"\(target)\",\n  [\(list)]),\n"
         }

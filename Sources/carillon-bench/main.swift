@@ -1,0 +1,4 @@
+// The carillon-bench executable: one line, as for carillon.
+import Bench
+
+BenchProgram.main()
