@@ -101,7 +101,9 @@ struct RuleTests {
             let list = dependencies.map { "\"\($0)\"" }.joined(separator: ", ")
             text += dependencies.isEmpty ? "layer(\"\(target)\"),\n" : "layer(\n  \"\(target)\",\n  [\(list)]),\n"
         }
-        text += ".executableTarget(name: \"carillon\", dependencies: [\"CommandLineTool\"], swiftSettings: settings),\n"
+        for (name, part) in [("carillon", "CommandLineTool"), ("carillon-bench", "Bench")] {
+            text += ".executableTarget(name: \"\(name)\", dependencies: [\"\(part)\"], swiftSettings: settings),\n"
+        }
         let complete = SourceText(path: "Package.swift", text + "layer(\"JSON\")\n]\n")
         #expect(Layers.checkManifest(complete) == [])
         let other = SourceText(path: "Package.swift", text + "layer(\"JSON\", [\"Domain\"])\n]\n")
