@@ -149,6 +149,16 @@ struct RoundTripTests {
         details.reported = #"{"progress":0.5}"#
         details.survivors = 8
         #expect(details.cpu == UsageStatistics(minimum: 3, maximum: 5, total: 8, count: 2, current: 5))
+        var result = ReportedResult()
+        result.code = #""ECONNREFUSED""#
+        result.description = "d"
+        result.onSuccess = "next"
+        result.onFailure = ""
+        result.chainData = "[1]"
+        result.chainParameters = "{}"
+        result.mailOnSuccess = "a@example.org"
+        result.mailOnFailure = ""
+        details.result = result
         #expect(try AttemptDetailsCoding.decode(AttemptDetailsCoding.encode(details)) == details)
     }
 

@@ -10,8 +10,29 @@ public struct AttemptDetails: Hashable, Sendable {
     /// JSON object text of what the task itself has said by the plugin protocol: progress, code, description, perf,
     /// table, html, label, chain data and so on, each with its last value. At most `Limits.reported` bytes.
     public var reported = "{}"
+    /// Of `reported`, what decides what follows the end of the run; nil where the task has said none of it.
+    public var result: ReportedResult?
     /// Descendants that were still alive after KILL.
     public var survivors = 0
+
+    public init() {}
+}
+
+/// What a task said by the plugin protocol that others act on. The last value of each counts; nil: not said.
+public struct ReportedResult: Hashable, Sendable {
+    /// JSON text of a number or a string: `0`, `999`, `"ECONNREFUSED"`. Set for every ended plugin task.
+    public var code: String?
+    public var description: String?
+    /// Identifiers of jobs to launch instead of those that the job names; empty: none.
+    public var onSuccess: String?
+    public var onFailure: String?
+    /// JSON text, handed on to the next run of a chain.
+    public var chainData: String?
+    /// JSON object text: parameters for the next run.
+    public var chainParameters: String?
+    /// Addresses instead of those that the job names; empty: none.
+    public var mailOnSuccess: String?
+    public var mailOnFailure: String?
 
     public init() {}
 }
