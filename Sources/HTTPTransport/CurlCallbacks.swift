@@ -42,7 +42,12 @@ let curlHeaderLine: carillon_curl_data_callback = { bytes, size, count, context 
 
 let curlBodyBytes: carillon_curl_data_callback = { bytes, size, count, context in
     guard let transfer = transfer(context) else { return 0 }
-    return transfer.receiveBody(UnsafeRawBufferPointer(start: bytes, count: size * count)) ? size * count : 0
+    switch transfer.receiveBody(UnsafeRawBufferPointer(start: bytes, count: size * count)) {
+    case .taken: return size * count
+    case .refused: return 0
+    // CURL_WRITEFUNC_PAUSE: libcurl keeps the bytes and stops reading until it is told to go on.
+    case .paused: return 0x1000_0001
+    }
 }
 
 /// Makes the socket of a connection after the caller has permitted its address.

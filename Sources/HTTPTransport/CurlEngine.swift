@@ -28,7 +28,8 @@ final class CurlEngine: @unchecked Sendable {
 
     // MARK: Transfers
 
-    func begin(_ transfer: CurlTransfer, _ continuation: CurlTransfer.Continuation) {
+    /// - Parameter continuation: nil for a transfer whose body is streamed: `next` tells of its end.
+    func begin(_ transfer: CurlTransfer, _ continuation: CurlTransfer.Continuation?) {
         transfer.continuation = continuation
         // The cancellation overtook the request.
         guard case .new = transfer.state else {
@@ -63,7 +64,9 @@ final class CurlEngine: @unchecked Sendable {
     /// Stops a transfer wherever it stands. Never called from within a callback of libcurl.
     func abort(_ transfer: CurlTransfer, _ error: any Error) {
         switch transfer.state {
-        case .new: transfer.state = .ended
+        case .new:
+            transfer.state = .ended
+            transfer.feed?.end(.failure(error))
         case .running: finish(transfer, .failure(error))
         case .ended: break
         }
@@ -127,6 +130,21 @@ final class CurlEngine: @unchecked Sendable {
         let continuation = transfer.continuation
         transfer.continuation = nil
         continuation?.resume(with: outcome)
+        transfer.feed?.end(outcome.map(\.head))
+    }
+
+    /// The next part of a streamed body, or its end; lets libcurl read on where it was stopped by a slow reader.
+    func next(_ transfer: CurlTransfer, _ continuation: CurlFeed.Continuation) {
+        guard let feed = transfer.feed else {
+            continuation.resume(throwing: transfer.failure(.other, "its body is not streamed"))
+            return
+        }
+        feed.next(continuation)
+        if feed.mayResume, let handle = transfer.handle {
+            feed.isPaused = false
+            // Delivers what it has kept, by callback, and begins to read again.
+            curl_easy_pause(handle, CURLPAUSE_CONT)
+        }
     }
 
     // MARK: Events

@@ -34,14 +34,19 @@ final class CurlTransfer: @unchecked Sendable {
     var handle: UnsafeMutableRawPointer?
     var headerList: UnsafeMutablePointer<curl_slist>?
     var stop: Stop?
+    /// Nil where the whole body is wanted at once.
+    let feed: CurlFeed?
+    private var status = 0
     private(set) var headers = HTTPHeaders()
     private(set) var body: [UInt8] = []
     private var headerBytes = 0
+    private var receivedBytes = 0
     /// libcurl writes the text of an error here.
     private let errorText = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
 
-    init(_ request: HTTPClientRequest) {
+    init(_ request: HTTPClientRequest, isStreamed: Bool = false) {
         self.request = request
+        feed = isStreamed ? CurlFeed() : nil
         errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
     }
 
@@ -58,7 +63,7 @@ final class CurlTransfer: @unchecked Sendable {
         let context = Unmanaged.passUnretained(self).toOpaque()
         try checkTarget()
         setting.set(CURLOPT_NOSIGNAL, 1)
-        setting.set(CURLOPT_PROTOCOLS_STR, "http,https")
+        setting.set(CURLOPT_PROTOCOLS_STR, request.allowsFTP ? "http,https,ftp" : "http,https")
         setting.set(CURLOPT_REDIR_PROTOCOLS_STR, "http,https")
         setting.set(CURLOPT_PROXY, "")
         setting.set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
@@ -71,6 +76,14 @@ final class CurlTransfer: @unchecked Sendable {
         if request.followRedirects {
             setting.set(CURLOPT_FOLLOWLOCATION, 1)
             setting.set(CURLOPT_MAXREDIRS, Self.maximumRedirects)
+        }
+        if let idle = request.idleTimeout {
+            setting.set(CURLOPT_LOW_SPEED_LIMIT, 1)
+            setting.set(CURLOPT_LOW_SPEED_TIME, max(1, Self.milliseconds(idle) / 1000))
+        }
+        if isFTP {
+            setting.set(CURLOPT_FILETIME, 1)
+            if request.resumesAt > 0 { setting.setOffset(CURLOPT_RESUME_FROM_LARGE, request.resumesAt) }
         }
         setting.set(CURLOPT_ERRORBUFFER, errorText)
         setting.set(CURLOPT_HEADERDATA, context)
@@ -93,8 +106,8 @@ final class CurlTransfer: @unchecked Sendable {
 
     private func checkTarget() throws(HTTPClientError) {
         let scheme = request.url.prefix(8).lowercased()
-        guard scheme.hasPrefix("http://") || scheme == "https://" else {
-            throw refusal("the URL must begin with http:// or https://")
+        guard scheme.hasPrefix("http://") || scheme == "https://" || isFTP else {
+            throw refusal("the URL must begin with http:// or https://\(request.allowsFTP ? " or ftp://" : "")")
         }
         guard request.url.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7f }) else {
             throw refusal("the URL must be percent-encoded: no spaces, no control characters")
@@ -106,12 +119,16 @@ final class CurlTransfer: @unchecked Sendable {
         if request.unixSocket?.utf8.contains(0) == true { throw refusal("the socket path must not contain NUL") }
     }
 
+    private var isFTP: Bool { request.allowsFTP && request.url.prefix(6).lowercased() == "ftp://" }
+
     private func configureMethod(_ setting: CurlSetting) {
         let method = request.method
         if method == .head {
             setting.set(CURLOPT_NOBODY, 1)
             return
         }
+        // Its only method here is to read a file.
+        if isFTP { return }
         if !request.body.isEmpty || method == .post || method == .put || method == .patch {
             setting.set(CURLOPT_POST, 1)
             // The size first: it tells libcurl how many bytes to copy.
@@ -164,9 +181,13 @@ final class CurlTransfer: @unchecked Sendable {
             stop = .headersTooLarge
             return false
         }
+        // What a server of FTP says is no header.
+        if isFTP { return true }
         if line.starts(with: "HTTP/".utf8) {
             headers = HTTPHeaders()
             body = []
+            receivedBytes = 0
+            status = Int(String(decoding: line.drop { $0 != 0x20 }.dropFirst().prefix(3), as: UTF8.self)) ?? 0
             return true
         }
         guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { return true }
@@ -176,13 +197,28 @@ final class CurlTransfer: @unchecked Sendable {
         return true
     }
 
-    func receiveBody(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        guard bytes.count <= request.maximumResponseBytes - body.count else {
-            stop = .bodyTooLarge
-            return false
+    enum Reception {
+        case taken
+        case refused
+        case paused
+    }
+
+    func receiveBody(_ bytes: UnsafeRawBufferPointer) -> Reception {
+        if let feed, feed.isFull {
+            feed.isPaused = true
+            return .paused
         }
-        body.append(contentsOf: bytes)
-        return true
+        guard bytes.count <= request.maximumResponseBytes - receivedBytes else {
+            stop = .bodyTooLarge
+            return .refused
+        }
+        receivedBytes += bytes.count
+        if let feed {
+            feed.take(bytes, head: HTTPClientHead(status: status, headers: headers))
+        } else {
+            body.append(contentsOf: bytes)
+        }
+        return .taken
     }
 
     // MARK: Outcome
@@ -192,7 +228,11 @@ final class CurlTransfer: @unchecked Sendable {
         if result == CURLE_OK {
             var status = 0
             carillon_curl_get_long(handle, CURLINFO_RESPONSE_CODE, &status)
-            return .success(HTTPClientResponse(status: status, headers: headers, body: body))
+            var modified = -1
+            if isFTP { carillon_curl_get_long(handle, CURLINFO_FILETIME, &modified) }
+            let head = HTTPClientHead(
+                status: status, headers: headers, fileTimeSeconds: modified < 0 ? nil : Int64(modified))
+            return .success(HTTPClientResponse(head: head, body: body))
         }
         return .failure(error(result))
     }
@@ -204,7 +244,7 @@ final class CurlTransfer: @unchecked Sendable {
             case .headersTooLarge:
                 return failure(.tooLarge, "the answer's headers are longer than \(Self.maximumHeaderBytes) bytes")
             case .addressRefused(let address):
-                return failure(.connect, "requests to the address \(address) are not permitted")
+                return failure(.addressRefused, "requests to the address \(address) are not permitted")
             }
         }
         let written = String(cString: errorText)
@@ -217,6 +257,9 @@ final class CurlTransfer: @unchecked Sendable {
             return failure(.timeout, text)
         case CURLE_FILESIZE_EXCEEDED:
             return tooLarge()
+        case CURLE_REMOTE_FILE_NOT_FOUND, CURLE_LOGIN_DENIED, CURLE_REMOTE_ACCESS_DENIED,
+            CURLE_TOO_MANY_REDIRECTS, CURLE_UNSUPPORTED_PROTOCOL, CURLE_URL_MALFORMAT:
+            return failure(.refused, text)
         default:
             return failure(.other, text)
         }

@@ -290,7 +290,7 @@ struct ClientTests {
                 asked.withLock { $0.append(address) }
                 return false
             }
-            await Self.expect(.connect) { [request] in try await client.execute(request) }
+            await Self.expect(.addressRefused) { [request] in try await client.execute(request) }
             #expect(asked.withLock { $0.allSatisfy { $0 == "127.0.0.1" || $0 == "::1" } && !$0.isEmpty })
             request.permitsAddress = { _ in true }
             let answer = try await client.execute(request)

@@ -202,7 +202,9 @@ struct ServerTests {
             }
             #expect(text.hasPrefix("HTTP/1.1 \(status) "))
             #expect(text.contains("Connection: close\r\n"))
-            #expect(text.contains("\"message\":\"") && text.hasSuffix("\"status\":\"\(HTTPResponseEncoder.reason(for: status))\"}"))
+            #expect(
+                text.contains("\"message\":\"")
+                    && text.hasSuffix("\"status\":\"\(HTTPResponseEncoder.reason(for: status))\"}"))
         }
     }
 
