@@ -41,18 +41,19 @@ let package = Package(
         layer("HTTP", ["JSON"]),
         layer("Runtime", ["CLinux"]),
         layer("Crypto", ["COpenSSL"]),
+        layer("Compression", ["CZlib"]),
 
         // L2
         layer("PostgresClient", ["Runtime", "CLibPQ"]),
         layer("DomainCoding", ["Domain", "JSON", "Timetable"]),
         layer("Storage", ["PostgresClient", "Domain", "DomainCoding", "JSON", "Timetable", "Runtime"]),
         layer("WorkerProtocol", ["Domain", "DomainCoding", "HTTP", "JSON", "Crypto", "Timetable"]),
-        layer("HTTPTransport", ["HTTP", "JSON", "Runtime", "CLinux", "CCurl", "CZlib"]),
+        layer("HTTPTransport", ["HTTP", "JSON", "Runtime", "Compression", "CLinux", "CCurl"]),
 
         // L3
         layer("Operations", ["Storage", "Domain", "Crypto", "Timetable"]),
         layer("Coordination", ["Domain", "Runtime", "Timetable"]),
-        layer("Execution", ["Domain", "DomainCoding", "Runtime", "CSpawn", "JSON", "Timetable"]),
+        layer("Execution", ["Domain", "DomainCoding", "Runtime", "Compression", "CSpawn", "JSON", "Timetable"]),
 
         // L4
         layer("ChronosAPI", ["Operations", "HTTP", "JSON", "Domain", "Timetable"]),
@@ -62,7 +63,7 @@ let package = Package(
             "Node",
             [
                 "ChronosAPI", "Operations", "Coordination", "Execution", "Storage", "PostgresClient", "WorkerProtocol",
-                "HTTPTransport", "HTTP", "JSON", "Domain", "Timetable", "Runtime", "Crypto",
+                "HTTPTransport", "HTTP", "JSON", "Domain", "Timetable", "Runtime", "Crypto", "Compression",
             ]),
         layer(
             "CommandLineTool",
@@ -88,6 +89,7 @@ let package = Package(
         tests("HTTPTests", ["HTTP", "JSON"]),
         tests("RuntimeTests", ["Runtime"]),
         tests("CryptoTests", ["Crypto"]),
+        tests("CompressionTests", ["Compression"]),
         tests("DomainTests", ["Domain", "Timetable"]),
         tests("PostgresClientTests", ["PostgresClient", "Runtime", "TestSupport"]),
         tests("DomainCodingTests", ["DomainCoding", "Domain", "JSON", "Timetable"]),
@@ -96,7 +98,7 @@ let package = Package(
             [
                 "Storage", "DomainCoding", "PostgresClient", "Domain", "Timetable", "Runtime", "JSON", "TestSupport",
             ]),
-        tests("HTTPTransportTests", ["HTTPTransport", "HTTP", "Runtime", "TestSupport"]),
+        tests("HTTPTransportTests", ["HTTPTransport", "HTTP", "Runtime", "Compression", "TestSupport"]),
         tests("WorkerProtocolTests", ["WorkerProtocol", "Domain", "HTTP", "JSON", "Timetable"]),
         tests("CoordinationTests", ["Coordination", "Domain", "Runtime", "Timetable", "Storage"]),
         tests("ExecutionTests", ["Execution", "Domain", "Runtime", "Timetable", "TestSupport"]),

@@ -1,4 +1,4 @@
-// zlib as the target HTTPTransport uses it; no other target imports this module.
+// zlib as the target Compression uses it; no other target imports this module.
 #pragma once
 #include <zlib.h>
 

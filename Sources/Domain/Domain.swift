@@ -41,6 +41,8 @@ public enum Limits {
     public static let offerBytesPerRequest = 2 * 1024 * 1024
     /// Bytes of output that travel with a report; the whole log stays with the worker.
     public static let outputTail = 8 * 1024
+    /// Bytes of the log of a try, compressed, that are kept after its end.
+    public static let storedLog = 4 * 1024 * 1024
     /// Bytes of what a task may tell of itself by the plugin protocol.
     public static let reported = 1024 * 1024
     /// Runs that may follow one another by chains.

@@ -1,3 +1,4 @@
+import Compression
 import HTTP
 
 extension ServerCore {
@@ -5,7 +6,7 @@ extension ServerCore {
     func isCompressible(_ response: HTTPResponse) -> Bool {
         guard case .bytes(let bytes) = response.body, bytes.count >= configuration.gzipFrom else { return false }
         return response.status != 206 && response.headers["Content-Encoding"] == nil
-            && Compression.isWorthwhile(contentType: response.headers["Content-Type"])
+            && ContentCoding.isWorthwhile(contentType: response.headers["Content-Type"])
     }
 
     /// The compressible answer, compressed if the client accepts gzip.
@@ -14,7 +15,7 @@ extension ServerCore {
         var answer = response
         // Whether compressed or not: a cache must keep the two apart.
         answer.headers.add("Vary", "Accept-Encoding")
-        guard Compression.acceptsGzip(request.headers.all("Accept-Encoding")) else { return answer }
+        guard ContentCoding.acceptsGzip(request.headers.all("Accept-Encoding")) else { return answer }
         do {
             let smaller =
                 bytes.count <= Self.compressedOnLoop
@@ -31,7 +32,7 @@ extension ServerCore {
 }
 
 /// What a client's and an answer's headers say about compression.
-enum Compression {
+public enum ContentCoding {
     /// Whether a body of this type gets shorter: text, JSON, XML and JavaScript.
     static func isWorthwhile(contentType: String?) -> Bool {
         guard let contentType else { return false }
@@ -42,7 +43,7 @@ enum Compression {
     }
 
     /// Whether Accept-Encoding allows gzip (RFC 9110 §12.5.3): named, or by "*", with a weight above 0.
-    static func acceptsGzip(_ fields: [String]) -> Bool {
+    public static func acceptsGzip(_ fields: [String]) -> Bool {
         var byStar = false
         for field in fields {
             for item in field.utf8.split(separator: UInt8(ascii: ",")) {

@@ -82,6 +82,8 @@ public struct SchedulerNode: Sendable {
         } catch is CancellationError {
             log.notice("stopping")
         }
+        // Who follows a log would keep the server from draining.
+        parts.logs.close()
         await server.drain(deadline: configuration.drain)
         await parts.close()
     }
@@ -115,6 +117,7 @@ struct Parts: Sendable {
     let stores: Stores
     let store: PostgresClusterStore
     let client: HTTPClient
+    let logs: RunLogs
     let leader: Leader
     let elector: Elector
     let authenticator: Authenticator
@@ -146,6 +149,11 @@ struct Parts: Sendable {
         let signed = SignedClient(
             client: client, signer: try MessageSigner(ring: ring, direction: .nodeToWorker, sender: node.name),
             clock: clock)
+        logs = RunLogs(
+            stores: stores,
+            relay: WorkerLogRelay(
+                client: SignedClient(client: HTTPClient(loop: loop), signer: signed.signer, clock: clock)),
+            timekeeper: loop)
         leader = Leader(
             node: node, store: store, transport: HTTPWorkerTransport(client: signed), clock: clock, timekeeper: loop,
             zones: zones, policy: configuration.policy, log: log)
@@ -165,12 +173,12 @@ struct Parts: Sendable {
             ring: ring, direction: .workerToNode, name: node.name, aliases: [MessageVerifier.anyNode])
         router = Self.routes(
             node: node, leader: leader, elector: elector, stores: stores, store: store, clock: clock, zones: zones,
-            loop: loop, signed: SignedRoutes(verifier: verifier, clock: clock, log: log))
+            loop: loop, logs: logs, signed: SignedRoutes(verifier: verifier, clock: clock, log: log))
     }
 
     private static func routes(
         node: NodeDescription, leader: Leader, elector: Elector, stores: Stores, store: PostgresClusterStore,
-        clock: SystemClock, zones: SystemZoneDatabase, loop: EventLoop, signed: SignedRoutes
+        clock: SystemClock, zones: SystemZoneDatabase, loop: EventLoop, logs: RunLogs, signed: SignedRoutes
     ) -> HTTPRouter {
         var router = HTTPRouter()
         ChronosAPI.register(
@@ -183,8 +191,10 @@ struct Parts: Sendable {
         ).register(on: &router)
         ManagementRoutes(leader: leader, stores: stores, clock: clock, log: Log("node").with("node", node.name))
             .register(on: &router)
+        LogRoutes(logs: logs, log: Log("node").with("node", node.name)).register(on: &router)
         NodeInternalRoutes(
-            url: node.url, routes: signed, leader: leader, store: store, clock: clock, view: { elector.view }
+            url: node.url, routes: signed, leader: leader, store: store, logs: stores.logs, clock: clock,
+            view: { elector.view }
         ).register(on: &router)
         return router
     }

@@ -19,6 +19,8 @@
 // It refuses to know: clocks (each instant is a parameter, but for the housekeeping columns that nothing decides on),
 // HTTP, dialects, what a schedule means.
 
+import Domain
+
 /// Bounds on what the façades read and write at once.
 public enum StorageLimits {
     /// Rows in one answer of a façade, whatever is asked for.
@@ -27,6 +29,8 @@ public enum StorageLimits {
     public static let replays = 1_000
     /// Bytes of a request kept for a replay: target, headers and body together.
     public static let replayBytes = 2 * 1024 * 1024
+    /// Bytes of one stored log, compressed.
+    public static let logBytes = Limits.storedLog
     /// Sessions of a former leader are ended this often before taking office is given up.
     static let evictions = 3
     /// A request that was the victim of a deadlock is sent again this often.

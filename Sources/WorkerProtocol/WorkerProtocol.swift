@@ -23,11 +23,14 @@ public enum WorkerPath {
     /// Worker side: leader to worker.
     public static let offer = "/internal/v1/offer"
     public static let kill = "/internal/v1/kill"
+    /// Any node to worker.
+    public static let readLog = "/internal/v1/log"
     /// Node side: worker to node.
     public static let register = "/internal/v1/register"
     public static let heartbeat = "/internal/v1/heartbeat"
     public static let claim = "/internal/v1/claim"
     public static let report = "/internal/v1/report"
+    public static let logs = "/internal/v1/logs"
 }
 
 /// Header fields that carry a signature.
@@ -60,6 +63,11 @@ public enum WireLimits {
     public static let url = 2_048
     /// Attempts named in one message.
     public static let attempts = 20_000
+    /// Logs in one message, and bytes of a piece of one that is being read.
+    public static let logs = 1_024
+    public static let logPiece = 256 * 1024
+    /// A worker answers a question for more of a log after this time at the latest.
+    public static let logWaitMilliseconds: Int64 = 20_000
     /// Reports in one message.
     public static let reports = 256
     /// Bytes of the shortest secret that is accepted.

@@ -38,14 +38,14 @@ struct UpkeepTests {
     func ahead() async throws {
         try await withDatabase { database in
             let upkeep = Stores(pool: database.pool).upkeep
-            #expect(try await upkeep.maintain(now: at(0), retention: Self.week) == 24)
+            #expect(try await upkeep.maintain(now: at(0), retention: Self.week) == 32)
             #expect(try await upkeep.maintain(now: at(60), retention: Self.week) == 0)
             for table in ["run_history", "attempts", "ledger"] {
                 let names = try await Self.partitions(database, of: table)
                 #expect(names.count == 9)
                 #expect(names.contains("\(table)_p20261121") && names.contains("\(table)_p20261128"))
             }
-            #expect(try await upkeep.maintain(now: at(Self.day), retention: Self.week) == 3)
+            #expect(try await upkeep.maintain(now: at(Self.day), retention: Self.week) == 4)
         }
     }
 

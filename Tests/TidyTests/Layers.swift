@@ -23,22 +23,23 @@ enum Layers {
         "HTTP": ["JSON"],
         "Runtime": ["CLinux"],
         "Crypto": ["COpenSSL"],
+        "Compression": ["CZlib"],
 
         "PostgresClient": ["Runtime", "CLibPQ"],
         "DomainCoding": ["Domain", "JSON", "Timetable"],
         "Storage": ["PostgresClient", "Domain", "DomainCoding", "JSON", "Timetable", "Runtime"],
         "WorkerProtocol": ["Domain", "DomainCoding", "HTTP", "JSON", "Crypto", "Timetable"],
-        "HTTPTransport": ["HTTP", "JSON", "Runtime", "CLinux", "CCurl", "CZlib"],
+        "HTTPTransport": ["HTTP", "JSON", "Runtime", "Compression", "CLinux", "CCurl"],
 
         "Operations": ["Storage", "Domain", "Crypto", "Timetable"],
         "Coordination": ["Domain", "Runtime", "Timetable"],
-        "Execution": ["Domain", "DomainCoding", "Runtime", "CSpawn", "JSON", "Timetable"],
+        "Execution": ["Domain", "DomainCoding", "Runtime", "Compression", "CSpawn", "JSON", "Timetable"],
 
         "ChronosAPI": ["Operations", "HTTP", "JSON", "Domain", "Timetable"],
 
         "Node": [
             "ChronosAPI", "Operations", "Coordination", "Execution", "Storage", "PostgresClient", "WorkerProtocol",
-            "HTTPTransport", "HTTP", "JSON", "Domain", "Timetable", "Runtime", "Crypto",
+            "HTTPTransport", "HTTP", "JSON", "Domain", "Timetable", "Runtime", "Crypto", "Compression",
         ],
         "CommandLineTool": [
             "Node", "Storage", "PostgresClient", "HTTPTransport", "HTTP", "JSON", "Domain", "Timetable", "Runtime",

@@ -2,6 +2,7 @@ import Coordination
 import Domain
 import HTTP
 import Runtime
+import Storage
 import WorkerProtocol
 
 /// What workers ask of nodes. Claims are granted by any node that reaches the database; the rest is the leader's.
@@ -11,6 +12,7 @@ struct NodeInternalRoutes: Sendable {
     let routes: SignedRoutes
     let leader: Leader
     let store: any ClusterStore
+    let logs: LogStore
     let clock: any WallClock
     let view: @Sendable () -> LeadershipView
 
@@ -32,6 +34,11 @@ struct NodeInternalRoutes: Sendable {
             for report in reports { try sender.requireSender(report.worker) }
             guard case .reports(let reply) = try await submit(.reports(reports)) else { throw unexpected }
             return (200, WorkerMessageCoding.encode(reply))
+        }
+        routes.on(&router, WorkerPath.logs) { body, _ in
+            let sent = try WorkerMessageCoding.decodeLogs(body)
+            do throws(StoreError) { try await logs.put(sent) } catch { throw WireError(DomainError(store: error)) }
+            return (200, WorkerMessageCoding.encode(ReportReply(acknowledged: sent.map(\.attempt))))
         }
         routes.on(&router, WorkerPath.claim) { body, sender in
             let request = try WorkerMessageCoding.decodeClaimRequest(body)

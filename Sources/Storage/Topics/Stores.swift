@@ -9,6 +9,7 @@ public import PostgresClient
 public struct Stores: Sendable {
     public let jobs: JobStore
     public let runs: RunStore
+    public let logs: LogStore
     public let keys: KeyStore
     public let replays: ReplayStore
     public let nodes: NodeStore
@@ -23,6 +24,7 @@ public struct Stores: Sendable {
         self.access = access
         jobs = JobStore(access: access)
         runs = RunStore(access: access)
+        logs = LogStore(access: access)
         keys = KeyStore(access: access)
         replays = ReplayStore(access: access)
         nodes = NodeStore(access: access)

@@ -42,7 +42,7 @@ public struct Upkeep: Sendable {
 
     private static let partitioned = [
         (table: "run_history", column: "finished_at"), (table: "attempts", column: "finished_at"),
-        (table: "ledger", column: "recorded"),
+        (table: "ledger", column: "recorded"), (table: "run_logs", column: "finished_at"),
     ]
 
     private static let lock = "SELECT pg_advisory_xact_lock($1::int4, $2::int4)"

@@ -1,3 +1,11 @@
+// Compression: gzip (RFC 1952) by zlib, whole or piece by piece.
+//
+// `Gzip` compresses and expands what fits into memory at once; `GzipWriter` and `GzipReader` do it with a bounded piece
+// at a time. All of it is pure, and belongs on a `BlockingPool` where it is large. Tiny texts are framed as gzip without
+// being compressed: setting up zlib costs more than they would save.
+//
+// It refuses to know: files, sockets, HTTP.
+
 import CZlib
 
 /// Why bytes could not be compressed or expanded.
@@ -92,6 +100,40 @@ public enum Gzip {
                 throw GzipError(code: .damaged, message: "not a gzip stream, or damaged near byte \(consumed)")
             }
         }
+    }
+
+    /// The bytes as one gzip member that holds them as they are, for texts that are not worth a compressor.
+    public static func frame(_ bytes: [UInt8]) -> [UInt8] {
+        guard (1...storedBlock).contains(bytes.count) else { return frameEmptyOrLong(bytes) }
+        var member: [UInt8] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]
+        member.reserveCapacity(bytes.count + 23)
+        // One block, the last, not compressed: its length and the complement of that (RFC 1951 §3.2.4).
+        let length = UInt16(bytes.count)
+        member.append(1)
+        append(UInt64(length), 2, to: &member)
+        append(UInt64(~length), 2, to: &member)
+        member += bytes
+        let checksum = bytes.withUnsafeBufferPointer { crc32(0, $0.baseAddress, UInt32($0.count)) }
+        append(UInt64(checksum), 4, to: &member)
+        append(UInt64(bytes.count), 4, to: &member)
+        return member
+    }
+
+    private static let storedBlock = 65_535
+
+    private static func frameEmptyOrLong(_ bytes: [UInt8]) -> [UInt8] {
+        guard !bytes.isEmpty else { return [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0] }
+        var members: [UInt8] = []
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            members += frame(Array(rest.prefix(storedBlock)))
+            rest = rest.dropFirst(storedBlock)
+        }
+        return members
+    }
+
+    private static func append(_ value: UInt64, _ count: Int, to bytes: inout [UInt8]) {
+        for index in 0..<count { bytes.append(UInt8(truncatingIfNeeded: value >> (8 * UInt64(index)))) }
     }
 
     private static func step(
