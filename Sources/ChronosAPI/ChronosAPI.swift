@@ -10,8 +10,8 @@
 //   in the message; `status` in an error is the reason phrase as text.
 // - Input is read as leniently as Chronos reads it where its meaning is clear: numeric strings, names as numbers, null
 //   for absent, defaults for amounts of 0. Structures and texts that Chronos drops in silence are refused with 400.
-// - Nothing is promised that is not done: containers, downloads and executors are refused until Carillon can carry them
-//   out. Fields that Chronos itself only keeps (taskInfoData, executorFlags) are kept and shown.
+// - Nothing is promised that is not done: custom executors are refused, and so is whatever of a container or a download
+//   no worker could carry out. Fields that Chronos itself only keeps (taskInfoData, executorFlags) are kept and shown.
 // - Every answer has `Access-Control-Allow-Origin: *`, never with credentials.
 //
 // It refuses to know: the store, the leader, sockets, keys (RequestContext carries the principal), the other dialect.

@@ -4,8 +4,12 @@ import Operations
 
 /// Checks the description of a container and brings it into the form and order in which Chronos serialises it.
 ///
-/// It stays JSON: only a container runner would give it a meaning. Reading what was written gives the same again, also
-/// when a database has sorted its keys.
+/// The JSON is kept for the listing, which must show what was posted (a volume without a mode, the type MESOS, port
+/// mappings); what it means for a run is the `ContainerSpec` made from it. Reading what was written gives the same
+/// again, also when a database has sorted its keys.
+///
+/// An image of the type MESOS is run by the container engine as well. Of `networkInfos` the first one's name is the
+/// network, where the network is USER and has no `networkName`; the rest is kept and shown, as in Chronos.
 enum ChronosContainer {
     private static let key = "container"
 
@@ -27,6 +31,67 @@ enum ChronosContainer {
         result["forcePullImage"] = .bool(body.flag("forcePullImage") ?? false)
         result["parameters"] = try array(body, "parameters", pair)
         return .object(result)
+    }
+
+    /// What a normalised container means.
+    static func spec(of container: JSONValue) -> ContainerSpec {
+        var spec = ContainerSpec(image: text(container, "image"))
+        spec.forcePullImage = container["forcePullImage"]?.boolValue ?? false
+        spec.network = ContainerSpec.Network(rawValue: text(container, "network")) ?? .host
+        if spec.network == .user {
+            let firstName = container["networkInfos"]?.arrayValue?.first.map { text($0, "name") }
+            spec.networkName = container["networkName"]?.stringValue ?? firstName ?? ""
+        }
+        spec.volumes = (container["volumes"]?.arrayValue ?? []).map(volumeSpec)
+        spec.parameters = pairs(container["parameters"])
+        return spec
+    }
+
+    /// The listing of a container that was not posted in this dialect.
+    static func json(of spec: ContainerSpec) -> JSONValue {
+        var result: JSONObject = [
+            "type": "DOCKER", "image": .string(spec.image), "network": .string(spec.network.rawValue),
+        ]
+        if !spec.networkName.isEmpty { result["networkName"] = .string(spec.networkName) }
+        result["networkInfos"] = []
+        result["volumes"] = .array(
+            spec.volumes.map { volume in
+                var object = JSONObject()
+                if !volume.hostPath.isEmpty { object["hostPath"] = .string(volume.hostPath) }
+                object["containerPath"] = .string(volume.containerPath)
+                object["mode"] = .string(volume.mode.rawValue)
+                if let external = volume.external {
+                    object["external"] = [
+                        "name": .string(external.name), "provider": .string(external.provider),
+                        "options": json(of: external.options),
+                    ]
+                }
+                return .object(object)
+            })
+        result["forcePullImage"] = .bool(spec.forcePullImage)
+        result["parameters"] = json(of: spec.parameters)
+        return .object(result)
+    }
+
+    private static func json(of parameters: [ContainerSpec.Parameter]) -> JSONValue {
+        .array(parameters.map { ["key": .string($0.key), "value": .string($0.value)] })
+    }
+
+    private static func text(_ value: JSONValue, _ key: String) -> String { value[key]?.stringValue ?? "" }
+
+    private static func volumeSpec(_ value: JSONValue) -> ContainerSpec.Volume {
+        ContainerSpec.Volume(
+            containerPath: text(value, "containerPath"), hostPath: text(value, "hostPath"),
+            mode: ContainerSpec.Volume.Mode(rawValue: text(value, "mode")) ?? .readWrite,
+            external: value["external"].map { external in
+                ContainerSpec.External(
+                    name: text(external, "name"), provider: text(external, "provider"),
+                    options: pairs(external["options"]))
+            })
+    }
+
+    private static func pairs(_ value: JSONValue?) -> [ContainerSpec.Parameter] {
+        (value?.arrayValue ?? []).map { ContainerSpec.Parameter(key: text($0, "key"), value: text($0, "value")) }
     }
 
     // MARK: Parts

@@ -39,6 +39,21 @@ struct ChronosFields: Equatable {
         async = body.flag("async")
     }
 
+    /// What a run fetches: first `fetch`, then `uris`, which are unpacked where they can be.
+    var artifacts: [Artifact] { fetch.map(\.artifact) + uris.map(Artifact.init(uri:)) }
+
+    /// As they are listed: what was posted, unless something else has changed the job since.
+    func listing(
+        of definition: JobDefinition
+    ) -> (fetch: [ChronosFetch], uris: [String], container: JSONValue?) {
+        let isPosted = artifacts == definition.artifacts
+        let shown = definition.container.map { spec in
+            if let container, ChronosContainer.spec(of: container) == spec { return container }
+            return ChronosContainer.json(of: spec)
+        }
+        return (isPosted ? fetch : definition.artifacts.map(ChronosFetch.init), isPosted ? uris : [], shown)
+    }
+
     /// What is kept of a job; defaults for one that another dialect made.
     init(text: String) {
         // "{}" is what most jobs have, and all that other dialects made.
@@ -81,6 +96,23 @@ struct ChronosFetch: Equatable {
         cache = body.flag("cache") ?? false
         extract = body.flag("extract") ?? true
         outputFile = try body.text("output_file") ?? ""
+    }
+
+    init(_ artifact: Artifact) {
+        uri = artifact.uri
+        executable = artifact.isExecutable
+        cache = artifact.mayBeCached
+        extract = artifact.isExtracted
+        outputFile = artifact.outputFile
+    }
+
+    var artifact: Artifact {
+        var artifact = Artifact(uri: uri)
+        artifact.isExecutable = executable
+        artifact.mayBeCached = cache
+        artifact.isExtracted = extract
+        artifact.outputFile = outputFile
+        return artifact
     }
 
     /// In Chronos' order.

@@ -31,6 +31,8 @@ extension ChronosJobCoding {
         let fields = try ChronosFields(posted: body)
         job.startWindow = try fields.epsilon.map(startWindow)
         job.reportsCompletion = fields.async ?? false
+        job.container = fields.container.map(ChronosContainer.spec)
+        job.artifacts = fields.artifacts
         job.dialectFields = fields.text
         return JobDraft(
             definition: job, isEnabled: !(body.flag("disabled") ?? false), counters: try counters(body))

@@ -7,13 +7,16 @@ extension ChronosJobCoding {
     static func encode(_ job: Job, zones: any ZoneDatabase) -> [UInt8] {
         let definition = job.definition
         let fields = ChronosFields(text: definition.dialectFields)
+        let listing = fields.listing(of: definition)
         let typicalSize = 1_024
         var writer = JSONWriter(reserving: typicalSize)
         writer.beginObject()
         writeHead(definition, fields, to: &writer)
         write(job.counters, to: &writer)
         writeMiddle(job, fields, to: &writer)
-        writeTail(job, fields, zones, to: &writer)
+        writer.member("fetch", listing.fetch.map(\.json))
+        writer.member("uris", listing.uris.map(JSONValue.string))
+        writeTail(job, container: listing.container, zones, to: &writer)
         writer.endObject()
         return writer.bytes
     }
@@ -52,12 +55,10 @@ extension ChronosJobCoding {
         writer.member("softError", job.definition.softError)
         writer.member("dataProcessingJobType", fields.dataProcessingJobType)
         writer.member("errorsSinceLastSuccess", job.counters.errorsSinceLastSuccess)
-        writer.member("fetch", fields.fetch.map(\.json))
-        writer.member("uris", fields.uris.map(JSONValue.string))
     }
 
     private static func writeTail(
-        _ job: Job, _ fields: ChronosFields, _ zones: any ZoneDatabase, to writer: inout JSONWriter
+        _ job: Job, container: JSONValue?, _ zones: any ZoneDatabase, to writer: inout JSONWriter
     ) {
         let definition = job.definition
         writer.member(
@@ -68,7 +69,7 @@ extension ChronosJobCoding {
         writer.member("runAsUser", definition.runAsUser)
         writer.member("concurrent", definition.overlap == .allow)
         writer.member("maxCompletionTime", definition.timeout?.components.seconds ?? 0)
-        if let container = fields.container {
+        if let container {
             writer.key("container")
             writer.value(container)
         }

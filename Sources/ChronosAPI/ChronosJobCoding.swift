@@ -25,14 +25,5 @@ enum ChronosJobCoding {
                 "custom executors are not available yet: executor must be empty or absent, not"
                     + " \(quoted(fields.executor))")
         }
-        if fields.container != nil {
-            throw .invalid(
-                "container jobs are not available yet (they come with the next release): container must be absent")
-        }
-        if !fields.fetch.isEmpty || !fields.uris.isEmpty {
-            throw .invalid(
-                "downloads before a run are not available yet (they come with the next release): fetch and uris must"
-                    + " be empty or absent; the command can download what it needs")
-        }
     }
 }

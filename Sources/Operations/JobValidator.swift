@@ -20,6 +20,8 @@ public struct JobValidator: Sendable {
         try validateNumbers(definition)
         try validateConstraints(definition.constraints)
         try validateTrigger(definition)
+        try Self.validateContainer(definition)
+        try Self.validateArtifacts(definition)
     }
 
     // MARK: Names
@@ -73,7 +75,8 @@ public struct JobValidator: Sendable {
 
     private func validateCommandLine(_ definition: JobDefinition) throws(DomainError) {
         try check(definition.command, "the command", limit: Limits.command)
-        guard definition.shell || !definition.command.isEmpty else {
+        // A container may bring its own.
+        guard definition.shell || !definition.command.isEmpty || definition.container != nil else {
             throw .invalid("without a shell the command must name an executable; it is empty")
         }
         guard definition.arguments.count <= Limits.arguments else {

@@ -70,8 +70,11 @@ extension EndToEnd.Shared {
             Case("an executable that is missing", #"{"name": "bad", "command": "", "shell": false}"#, "executable"),
             Case("retries beyond reason", withSchedule(#""retries": 1000001"#), "retries", "1000"),
             Case("a NUL", #"{"name": "bad", "command": "a\u0000b"}"#, "NUL"),
-            Case("a container", withSchedule(#""container": {"type": "DOCKER", "image": "ubuntu"}"#), "container"),
-            Case("a download", withSchedule(#""fetch": [{"uri": "https://url-to-file"}]"#), "fetch", "uris"),
+            Case(
+                "an option of docker that cannot be had",
+                withSchedule(#""container": {"image": "ubuntu", "parameters": [{"key": "rm", "value": "true"}]}"#),
+                "'rm'", "removes the container"),
+            Case("a download from nowhere", withSchedule(#""fetch": [{"uri": "s3://bucket/x"}]"#), "s3://", "https://"),
             Case("an executor", withSchedule(#""executor": "/bin/executor""#), "executor"),
             Case(
                 "no parents", to: "dependency", #"{"name": "bad", "command": "true", "parents": []}"#, "parents",
