@@ -30,6 +30,7 @@ let package = Package(
         layer("JSON"),
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CCrypt", providers: [.apt(["libcrypt-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CLinux"),
@@ -40,7 +41,7 @@ let package = Package(
         layer("Domain", ["Timetable"]),
         layer("HTTP", ["JSON"]),
         layer("Runtime", ["CLinux"]),
-        layer("Crypto", ["COpenSSL"]),
+        layer("Crypto", ["COpenSSL", "CCrypt"]),
         layer("Compression", ["CZlib"]),
 
         // L2
@@ -51,19 +52,21 @@ let package = Package(
         layer("HTTPTransport", ["HTTP", "JSON", "Runtime", "Compression", "CLinux", "CCurl"]),
 
         // L3
-        layer("Operations", ["Storage", "Domain", "Crypto", "Timetable"]),
+        layer("Operations", ["Storage", "Domain", "Crypto", "JSON", "Timetable"]),
         layer("Coordination", ["Domain", "Runtime", "Timetable"]),
         layer("Execution", ["Domain", "DomainCoding", "Runtime", "Compression", "CSpawn", "JSON", "Timetable"]),
 
         // L4
         layer("ChronosAPI", ["Operations", "HTTP", "JSON", "Domain", "Timetable"]),
+        layer("CronicleAPI", ["Operations", "HTTP", "JSON", "Domain", "Timetable"]),
 
         // L5
         layer(
             "Node",
             [
-                "ChronosAPI", "Operations", "Coordination", "Execution", "Storage", "PostgresClient", "WorkerProtocol",
-                "HTTPTransport", "HTTP", "JSON", "Domain", "Timetable", "Runtime", "Crypto", "Compression",
+                "ChronosAPI", "CronicleAPI", "Operations", "Coordination", "Execution", "Storage", "PostgresClient",
+                "WorkerProtocol", "HTTPTransport", "HTTP", "JSON", "Domain", "Timetable", "Runtime", "Crypto",
+                "Compression",
             ]),
         layer(
             "CommandLineTool",
@@ -103,6 +106,7 @@ let package = Package(
         tests("CoordinationTests", ["Coordination", "Domain", "Runtime", "Timetable", "Storage"]),
         tests("ExecutionTests", ["Execution", "Domain", "Runtime", "Timetable", "TestSupport"]),
         tests("ChronosAPITests", ["ChronosAPI", "Operations", "HTTP", "JSON", "Domain", "Timetable"]),
+        tests("CronicleAPITests", ["CronicleAPI", "Operations", "HTTP", "JSON", "Domain", "Timetable"]),
         tests("CommandLineToolTests", ["CommandLineTool"]),
         .testTarget(
             name: "SimulationTests",

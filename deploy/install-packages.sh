@@ -9,7 +9,7 @@
 # What the build needs, what `carillon dev` needs, and (test.sh) what the tests need besides.
 build_packages=(
     binutils libc6-dev libstdc++-12-dev # the linker and headers that a bare Swift toolchain expects
-    libpq-dev libssl-dev libcurl4-openssl-dev zlib1g-dev pkg-config
+    libpq-dev libssl-dev libcrypt-dev libcurl4-openssl-dev zlib1g-dev pkg-config
     tzdata
 )
 run_packages=(postgresql util-linux)

@@ -13,6 +13,7 @@ public enum CarillonProgram {
         name: "carillon", version: Carillon.version, summary: "a clustered job scheduler",
         commands: [
             DevCommand.command, NodeCommand.command, WorkerCommand.command, MigrateCommand.command, KeyCommand.create,
+            UserCommand.create,
             VerifyCommand.command,
         ] + ClientCommands.all)
 

@@ -32,6 +32,32 @@ public struct DatabaseTasks: Sendable {
         }
     }
 
+    /// - Parameter privileges: none: all for the first user, else what Cronicle gives to new ones.
+    public func createUser(
+        _ name: String, fullName: String, email: String, privileges: [String], password: String
+    ) async throws {
+        let passwords = PasswordThreads()
+        defer { passwords.close() }
+        try await withPool { pool in
+            try await Schema(pool: pool).verify()
+            let accounts = Accounts(store: Stores(pool: pool).accounts, passwords: passwords, clock: clock)
+            var granted = privileges
+            if granted.isEmpty {
+                let isFirst = try await accounts.users(offset: 0, limit: 1).count == 0
+                granted = isFirst ? ["admin"] : ["create_events", "edit_events", "delete_events"]
+            }
+            var user = User(username: name, created: clock.now())
+            user.fullName = fullName
+            user.email = email
+            user.granted = Set(granted)
+            user.privileges = "{" + granted.map { "\"\($0)\":1" }.joined(separator: ",") + "}"
+            for privilege in granted where !Accounts.isPossible(username: privilege) {
+                throw DomainError.invalid("'\(privilege)' is no privilege")
+            }
+            try await accounts.create(user, password: password)
+        }
+    }
+
     /// Compares the ledger with what the schedules demanded.
     /// - Parameters:
     ///   - from: nil: a day ago.

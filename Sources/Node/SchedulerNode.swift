@@ -1,5 +1,6 @@
 import ChronosAPI
 import Coordination
+import CronicleAPI
 import Crypto
 public import Domain
 import HTTP
@@ -121,6 +122,8 @@ struct Parts: Sendable {
     let leader: Leader
     let elector: Elector
     let authenticator: Authenticator
+    let passwords: PasswordThreads
+    let cronicle: CronicleAPI
     let follower: FollowerPolicy
     let router: HTTPRouter
     let log: Log
@@ -165,9 +168,22 @@ struct Parts: Sendable {
         self.elector = elector
         let keys = KeyAdapter(store: stores.keys, clock: clock)
         authenticator = Authenticator(keys: keys, clock: clock, anonymous: configuration.anonymous)
+        passwords = PasswordThreads()
+        let accounts = Accounts(store: stores.accounts, passwords: passwords, clock: clock)
+        cronicle = CronicleAPI(
+            CronicleDependencies(
+                authenticator: authenticator, accounts: accounts, keys: KeyRecords(store: stores.keys, clock: clock),
+                activity: ActivityLog(store: stores.activity, clock: clock) { log.warning($0) }, clock: clock,
+                system: CronicleNode(
+                    hostName: HostFacts.hostName, version: Carillon.version, host: configuration.host,
+                    port: configuration.port, started: loop.monotonicNow, timekeeper: loop),
+                log: { log.error($0) },
+                mail: { address, subject, _ in
+                    log.warning("no mail was sent to \(address) ('\(subject)'): no mail server is configured")
+                }))
         follower = FollowerPolicy(
             mode: configuration.follower == .proxy ? .proxy : .redirect, ownURL: node.url, view: { elector.view },
-            lookUp: LeaderReadingAdapter(store: stores.leader), authenticator: authenticator,
+            lookUp: LeaderReadingAdapter(store: stores.leader), authenticator: authenticator, accounts: accounts,
             replays: ReplayAdapter(store: stores.replays), client: client, clock: clock, timekeeper: loop, log: log)
         let verifier = try MessageVerifier(
             ring: ring, direction: .workerToNode, name: node.name, aliases: [MessageVerifier.anyNode])
@@ -202,12 +218,13 @@ struct Parts: Sendable {
     func pipeline() -> RequestPipeline {
         let elector = elector
         return RequestPipeline(
-            router: router, authenticator: authenticator, follower: follower,
+            router: router, authenticator: authenticator, follower: follower, cronicle: cronicle,
             leads: { elector.view.role == .leader }, log: log)
     }
 
     func close() async {
         client.close()
+        passwords.close()
         await work.close()
         await reads.close()
     }

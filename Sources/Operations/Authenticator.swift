@@ -43,13 +43,27 @@ public actor Authenticator {
             }
             return anonymous
         }
-        let prefix = String(key.prefix(APIKey.prefixLength))
-        // What cannot be a key is not worth a question to the store; the comparison below happens all the same.
-        let stored = APIKey.isWellFormed(key) ? try await lookUp(prefix) : nil
-        let matches = constantTimeEqual(APIKey.hash(of: key), stored?.hash ?? APIKey.hashOfNothing)
-        guard let stored, matches else { throw DomainError(.unauthenticated, "the API key is not valid") }
+        guard let stored = try await find(key) else { throw DomainError(.unauthenticated, "the API key is not valid") }
         guard stored.isActive else { throw DomainError(.unauthenticated, "the API key has been disabled") }
-        return Principal(name: stored.title, privileges: stored.privileges)
+        return stored.principal
+    }
+
+    /// The key, active or not; nil for one that does not exist.
+    /// - Throws: `.unavailable` when the store does not answer.
+    public func find(_ key: String) async throws(DomainError) -> StoredKey? {
+        // What cannot be a key is not worth a question to the store.
+        guard APIKey.isPossible(key) else { return nil }
+        let hash = APIKey.hash(of: key)
+        for prefix in APIKey.lookUps(of: key) {
+            let stored = try await lookUp(prefix)
+            if constantTimeEqual(hash, stored?.hash ?? APIKey.hashOfNothing) { return stored }
+        }
+        return nil
+    }
+
+    /// What names the key without telling it, for `principal(prefix:hash:)`.
+    public func identity(of key: String) async throws(DomainError) -> (prefix: String, hash: [UInt8])? {
+        try await find(key).map { ($0.prefix, $0.hash) }
     }
 
     /// Who sent a request whose key was seen before and kept only as its hash.
@@ -59,7 +73,7 @@ public actor Authenticator {
         guard let stored, constantTimeEqual(hash, stored.hash), stored.isActive else {
             throw DomainError(.unauthenticated, "the API key of the stored request is no longer valid")
         }
-        return Principal(name: stored.title, privileges: stored.privileges)
+        return stored.principal
     }
 
     private func lookUp(_ prefix: String) async throws(DomainError) -> StoredKey? {

@@ -80,7 +80,11 @@ struct AuthenticatorTests {
     func valid() async throws {
         let key = try await makeKey([.runEvents, .abortEvents])
         let principal = try await authenticator().principal(key: key.secret)
-        #expect(principal == Principal(name: "test", privileges: [.runEvents, .abortEvents]))
+        #expect(principal.name == "test" && principal.privileges == [.runEvents, .abortEvents])
+        guard case .key = principal.identity else {
+            Issue.record("the principal is no key")
+            return
+        }
     }
 
     @Test("whatever is not exactly a key is refused")
@@ -101,7 +105,7 @@ struct AuthenticatorTests {
 
     @Test("what cannot be a key is no question to the store")
     func malformed() async {
-        for wrong in ["short", String(repeating: "x", count: 100_000), String(repeating: "*", count: 43)] {
+        for wrong in ["sh ort", String(repeating: "x", count: 100_000), String(repeating: "*", count: 43)] {
             #expect(await isRefused(authenticator(), wrong))
         }
         #expect(keys.questions == 0)

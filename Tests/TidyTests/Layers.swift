@@ -6,7 +6,9 @@ enum Layers {
 
     /// C libraries; each is imported by one Swift target, so that it can be exchanged at the cost of one target. CLinux
     /// is not among them: it is the kernel's interface, which is not exchanged, and HTTPTransport accepts by it too.
-    static let libraries: Set<String> = ["CLibPQ", "COpenSSL", "CCurl", "CZlib", "CSpawn", "CBench", "CWebAssets"]
+    static let libraries: Set<String> = [
+        "CLibPQ", "COpenSSL", "CCrypt", "CCurl", "CZlib", "CSpawn", "CBench", "CWebAssets",
+    ]
 
     /// Modules of the toolchain that every target may import, and those that targets outside `pure` may import too.
     static let everywhere: Set<String> = ["Swift", "Synchronization"]
@@ -22,7 +24,7 @@ enum Layers {
         "Domain": ["Timetable"],
         "HTTP": ["JSON"],
         "Runtime": ["CLinux"],
-        "Crypto": ["COpenSSL"],
+        "Crypto": ["COpenSSL", "CCrypt"],
         "Compression": ["CZlib"],
 
         "PostgresClient": ["Runtime", "CLibPQ"],
@@ -31,15 +33,17 @@ enum Layers {
         "WorkerProtocol": ["Domain", "DomainCoding", "HTTP", "JSON", "Crypto", "Timetable"],
         "HTTPTransport": ["HTTP", "JSON", "Runtime", "Compression", "CLinux", "CCurl"],
 
-        "Operations": ["Storage", "Domain", "Crypto", "Timetable"],
+        "Operations": ["Storage", "Domain", "Crypto", "JSON", "Timetable"],
         "Coordination": ["Domain", "Runtime", "Timetable"],
         "Execution": ["Domain", "DomainCoding", "Runtime", "Compression", "CSpawn", "JSON", "Timetable"],
 
         "ChronosAPI": ["Operations", "HTTP", "JSON", "Domain", "Timetable"],
+        "CronicleAPI": ["Operations", "HTTP", "JSON", "Domain", "Timetable"],
 
         "Node": [
-            "ChronosAPI", "Operations", "Coordination", "Execution", "Storage", "PostgresClient", "WorkerProtocol",
-            "HTTPTransport", "HTTP", "JSON", "Domain", "Timetable", "Runtime", "Crypto", "Compression",
+            "ChronosAPI", "CronicleAPI", "Operations", "Coordination", "Execution", "Storage", "PostgresClient",
+            "WorkerProtocol", "HTTPTransport", "HTTP", "JSON", "Domain", "Timetable", "Runtime", "Crypto",
+            "Compression",
         ],
         "CommandLineTool": [
             "Node", "Storage", "PostgresClient", "HTTPTransport", "HTTP", "JSON", "Domain", "Timetable", "Runtime",

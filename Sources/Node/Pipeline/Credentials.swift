@@ -1,3 +1,4 @@
+import CronicleAPI
 import HTTP
 import JSON
 
@@ -5,6 +6,9 @@ import JSON
 /// password), `api_key` in the query, or `api_key` in a JSON body. The first that is there counts.
 struct Credentials: Sendable {
     private enum Place { case header, authorization, query, body, nowhere }
+
+    /// Of the dialect that has sessions; nil elsewhere.
+    let session: String?
 
     private let place: Place
     /// Nil where the request carries none.
@@ -28,9 +32,25 @@ struct Credentials: Sendable {
         }
     }
 
-    private init(key: String?, place: Place) {
+    private init(key: String?, place: Place, session: String? = nil) {
         self.key = key
         self.place = place
+        self.session = session
+    }
+
+    /// Credentials as the Cronicle dialect looks for them, which may be in several places at once.
+    init(cronicle request: HTTPRequest) {
+        switch CronicleCredentials(of: request) {
+        case .session(let id): self.init(key: nil, place: .body, session: id)
+        case .key(let key): self.init(key: key, place: Self.header(of: request) == key ? .authorization : .body)
+        case .nothing: self.init(key: nil, place: .nowhere)
+        }
+    }
+
+    /// The key in `Authorization`, where no other field has one.
+    private static func header(of request: HTTPRequest) -> String? {
+        guard request.headers["X-API-Key"] == nil, let header = request.headers["Authorization"] else { return nil }
+        return key(inAuthorization: header)
     }
 
     /// What was sent, without any key: what is stored must not tell one.
@@ -38,9 +58,14 @@ struct Credentials: Sendable {
         var headers = request.headers
         headers.remove("X-API-Key")
         headers.remove("Authorization")
+        headers.remove("X-Session-ID")
+        if session != nil { headers.remove("Cookie") }
         var body = request.body
-        if place == .body, var object = (try? JSONValue(parsing: body))?.objectValue {  // it was parsed before
+        if place == .body, var object = (try? JSONValue(parsing: body))?.objectValue,  // it was parsed before
+            object["api_key"] != nil || object["session_id"] != nil
+        {
             object["api_key"] = nil
+            object["session_id"] = nil
             body = JSONValue.object(object).serialized()
             headers.remove("Content-Length")
         }
@@ -53,7 +78,7 @@ struct Credentials: Sendable {
         guard let mark = target.firstIndex(of: "?") else { return target }
         let items = target[target.index(after: mark)...].split(separator: "&").filter { item in
             let name = item.prefix { $0 != "=" }
-            return PercentCoding.decode(name, plusIsBlank: true) != "api_key"
+            return !["api_key", "session_id"].contains(PercentCoding.decode(name, plusIsBlank: true))
         }
         return items.isEmpty ? String(target[..<mark]) : target[...mark] + items.joined(separator: "&")
     }

@@ -1,4 +1,5 @@
 import Coordination
+import CronicleAPI
 import Crypto
 import Domain
 import HTTP
@@ -21,6 +22,7 @@ struct FollowerPolicy: Sendable {
     /// Reads the leader's row from the database.
     let lookUp: any LeaderReading
     let authenticator: Authenticator
+    let accounts: Accounts
     let replays: any ReplayStoring
     let client: HTTPClient
     let clock: any WallClock
@@ -34,18 +36,26 @@ struct FollowerPolicy: Sendable {
     /// Added to forwarded requests: a second forwarding would be a circle.
     static let forwardedHeader = "X-Carillon-Forwarded-By"
     private static let forwardTimeout = Duration.seconds(30)
-    /// In a stored request, instead of its key: the key's public prefix and its hash, as the table of keys has them.
+    /// In a stored request, instead of its key or session: the hash of it, as the tables of keys and sessions have it.
     private static let identityHeader = "X-Carillon-Stored-Key"
 
-    func answer(_ request: HTTPRequest, credentials: Credentials) async throws(DomainError) -> HTTPResponse {
-        // Who has no key is told so here; nothing of him is stored or forwarded.
-        if ReplayToken.token(in: request.target) == nil { _ = try await authenticator.principal(key: credentials.key) }
+    /// - Parameter isOpen: whoever has no key is sent to the leader as well, which tells him so; nothing of him is
+    ///   stored. Else he is told so here, and nothing of him is forwarded either.
+    func answer(
+        _ request: HTTPRequest, credentials: Credentials, isOpen: Bool = false
+    ) async throws(DomainError) -> HTTPResponse {
+        var sender: Identity?
+        if ReplayToken.token(in: request.target) == nil {
+            do { sender = try await identify(credentials) } catch {
+                guard isOpen, error.code == .unauthenticated else { throw error }
+            }
+        }
         let leader = try await leaderURL()
         if mode == .proxy { return try await forward(request, to: leader) }
         var target = request.target
         let isRead = request.method == .get || request.method == .head
-        if ReplayToken.token(in: target) == nil, !isRead || credentials.isLostByRedirects {
-            target = ReplayToken.target(target, with: try await store(request, credentials: credentials))
+        if let sender, !isRead || credentials.isLostByRedirects {
+            target = ReplayToken.target(target, with: try await store(request, credentials: credentials, of: sender))
         }
         return HTTPResponse(status: 302, headers: ["Location": leader + target, "Cache-Control": "no-store"])
     }
@@ -65,14 +75,45 @@ struct FollowerPolicy: Sendable {
         return url
     }
 
-    private func store(_ request: HTTPRequest, credentials: Credentials) async throws(DomainError) -> String {
+    /// Whose request it is, as it may be stored: without what proves it.
+    private enum Identity {
+        case key(prefix: String, hash: [UInt8])
+        case session(hash: [UInt8])
+        /// Nobody's, where that is allowed.
+        case anonymous
+
+        var text: String? {
+            switch self {
+            case .key(let prefix, let hash): "key:\(Hex.encode(hash)):\(prefix)"
+            case .session(let hash): "session:\(Hex.encode(hash)):"
+            case .anonymous: nil
+            }
+        }
+    }
+
+    /// - Throws: `.unauthenticated`, or `.unavailable` when the store does not answer.
+    private func identify(_ credentials: Credentials) async throws(DomainError) -> Identity {
+        if let session = credentials.session {
+            guard case .of(let user) = try await accounts.session(session), user.isActive else {
+                throw DomainError(.unauthenticated, "the session has ended: log in again")
+            }
+            return .session(hash: Accounts.hash(of: session))
+        }
+        _ = try await authenticator.principal(key: credentials.key)
+        guard let key = credentials.key, !key.isEmpty, let identity = try await authenticator.identity(of: key) else {
+            return .anonymous
+        }
+        return .key(prefix: identity.prefix, hash: identity.hash)
+    }
+
+    private func store(
+        _ request: HTTPRequest, credentials: Credentials, of sender: Identity
+    ) async throws(DomainError) -> String {
         let token: String
         do { token = try ReplayToken.make() } catch { throw .unavailable("no token can be made: \(error)") }
         let now = clock.now()
         var kept = credentials.removed(from: request)
-        kept.headers[Self.identityHeader] = credentials.key.map { key in
-            "\(key.prefix(APIKey.prefixLength)):\(Hex.encode(Self.hash(credentials)))"
-        }
+        kept.headers[Self.identityHeader] = sender.text
         do {
             try await replays.put(
                 StoredRequest(
@@ -85,7 +126,7 @@ struct FollowerPolicy: Sendable {
     }
 
     private static func hash(_ credentials: Credentials) -> [UInt8] {
-        Digest.sha256(Array((credentials.key ?? "").utf8))
+        Digest.sha256(Array((credentials.session ?? credentials.key ?? "").utf8))
     }
 
     /// The stored request of a token, taken out so that it can be executed once.
@@ -96,12 +137,13 @@ struct FollowerPolicy: Sendable {
     func takeReplay(
         token: String, for request: HTTPRequest
     ) async throws(DomainError) -> (request: HTTPRequest, principal: Principal) {
-        let credentials = Credentials(of: request)
+        let credentials =
+            CronicleAPI.owns(path: request.path) ? Credentials(cronicle: request) : Credentials(of: request)
         let stored: StoredRequest?
         do {
             stored = try await replays.take(
                 tokenHash: ReplayToken.hash(token),
-                credentialsHash: credentials.key == nil ? nil : Self.hash(credentials), now: clock.now())
+                credentialsHash: credentials.key == nil && credentials.session == nil ? nil : Self.hash(credentials), now: clock.now())
         } catch { throw DomainError(store: error) }
         guard let stored else {
             throw .invalid("this redirect was used before or has expired: send the original request again")
@@ -119,11 +161,15 @@ struct FollowerPolicy: Sendable {
 
     private func principal(_ identity: String?) async throws(DomainError) -> Principal {
         guard let identity else { return try await authenticator.principal(key: nil) }
-        let parts = identity.split(separator: ":", maxSplits: 1).map(String.init)
-        guard parts.count == 2, let hash = Hex.decode(parts[1]) else {
+        let parts = identity.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false).map(String.init)
+        guard parts.count == 3, let hash = Hex.decode(parts[1]) else {
             throw DomainError(.unauthenticated, "the stored request names no key: send the original request again")
         }
-        return try await authenticator.principal(prefix: parts[0], hash: hash)
+        guard parts[0] == "session" else { return try await authenticator.principal(prefix: parts[2], hash: hash) }
+        guard let user = try await accounts.user(sessionHash: hash), user.isActive else {
+            throw DomainError(.unauthenticated, "the session of the stored request has ended: log in again")
+        }
+        return user.principal
     }
 
     private func forward(_ request: HTTPRequest, to leader: String) async throws(DomainError) -> HTTPResponse {

@@ -1,4 +1,5 @@
 import ChronosAPI
+import CronicleAPI
 import Domain
 import HTTP
 import JSON
@@ -10,6 +11,7 @@ struct RequestPipeline: Sendable {
     let router: HTTPRouter
     let authenticator: Authenticator
     let follower: FollowerPolicy
+    let cronicle: CronicleAPI
     /// Whether this node leads now.
     let leads: @Sendable () -> Bool
     let log: Log
@@ -22,10 +24,12 @@ struct RequestPipeline: Sendable {
             return ErrorBody.response(
                 status: 413, message: "a request's body may have at most \(Self.bodyLimit) bytes")
         }
+        if request.method == .options, !ChronosAPI.owns(path: request.path) { return CronicleAPI.preflight(request) }
         do {
             guard ReplayToken.token(in: request.target) == nil || leads() else {
                 // The leadership moved while the client followed. What the token stands for decides which route it is,
                 // not the method that the client made of it, and only a leader can tell.
+                if CronicleAPI.owns(path: request.path) { return await redirected(request) }
                 return try await follower.answer(request, credentials: Credentials(of: request))
             }
             guard let token = ReplayToken.token(in: request.target) else { return try await routed(request) }
@@ -33,14 +37,37 @@ struct RequestPipeline: Sendable {
             let (original, principal) = try await follower.takeReplay(token: token, for: request)
             return try await routed(original, for: principal)
         } catch {
+            if CronicleAPI.owns(path: request.path) { return CronicleAPI.response(to: error, request) }
             return Self.errorResponse(error, path: request.path)
         }
     }
+
+    /// A call of the Cronicle dialect for the leader, at a node that does not lead. It is answered before anything else
+    /// is looked at: 302 with the dialect's body, or 200 with the same while nobody leads.
+    private func redirected(_ request: HTTPRequest) async -> HTTPResponse {
+        var response = CronicleAPI.notLeader(request)
+        do {
+            let answer = try await follower.answer(request, credentials: Credentials(cronicle: request), isOpen: true)
+            guard answer.status == 302 else { return answer }
+            response.status = 302
+            response.headers["Location"] = answer.headers["Location"]
+            response.headers["Cache-Control"] = "no-store"
+        } catch {
+            log.debug("no leader to send a client to: \(error.message)")
+        }
+        return response
+    }
+
+    private static let trees = ["/internal/", "/carillon/"]
 
     /// - Parameter known: who sent it; nil: its key says so.
     private func routed(
         _ request: HTTPRequest, for known: Principal? = nil
     ) async throws(DomainError) -> HTTPResponse {
+        if CronicleAPI.owns(path: request.path) {
+            if known == nil, cronicle.isForLeader(request), !leads() { return await redirected(request) }
+            return await cronicle.answer(request, for: known)
+        }
         switch router.match(request) {
         case .found(let route, let request):
             guard route.metadata.needsKey else { return await route.handler(request) }
@@ -54,7 +81,11 @@ struct RequestPipeline: Sendable {
             }
             return await RequestContext.$principal.withValue(principal) { await route.handler(request) }
         case let unmatched:
-            // Whoever has no key learns nothing about which paths there are.
+            // A page that is not there, as clients of Cronicle know it. What stands below the other trees is nothing that
+            // whoever has no key learns about.
+            guard Self.trees.contains(where: { request.path.hasPrefix($0) }) || ChronosAPI.owns(path: request.path) else {
+                return CronicleAPI.pageNotFound(request)
+            }
             if known == nil { _ = try await authenticator.principal(key: Credentials(of: request).key) }
             if ChronosAPI.owns(path: request.path) { return ChronosAPI.unmatched(unmatched, request) }
             return Self.unmatched(unmatched, request)

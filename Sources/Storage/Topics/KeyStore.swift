@@ -18,14 +18,87 @@ public struct KeyStore: Sendable {
         }
     }
 
+    /// A key with what is managed of it.
+    public struct Record: Hashable, Sendable {
+        public var key: StoredKey
+        /// Names of all privileges, those of categories and groups among them.
+        public var granted: [String]
+        /// What may be shown of the key's text.
+        public var shown: String
+        public var description: String
+        /// Who made it.
+        public var username: String
+        /// JSON object text of what else a dialect keeps of a key.
+        public var fields: String
+        public var created: Instant
+        public var modified: Instant
+        public init(
+            key: StoredKey, granted: [String], shown: String, description: String = "", username: String = "",
+            fields: String = "{}", created: Instant, modified: Instant
+        ) {
+            self.key = key
+            self.granted = granted
+            self.shown = shown
+            self.description = description
+            self.username = username
+            self.fields = fields
+            self.created = created
+            self.modified = modified
+        }
+    }
+
     /// - Throws: `.conflict` when the prefix is taken: make another key.
     public func insert(_ key: StoredKey, created: Instant) async throws(StoreError) {
+        var key = key
+        if key.id.isEmpty { key.id = Self.identifier(of: key) }
+        try await insert(
+            Record(
+                key: key, granted: key.privileges.map(\.rawValue).sorted(), shown: key.prefix + "…",
+                username: key.username, created: created, modified: created))
+    }
+
+    /// - Throws: `.conflict` when the key or its identifier is in use.
+    public func insert(_ record: Record) async throws(StoreError) {
         _ = try await access.query(
             Statement(
-                Self.insertKey, .text(key.prefix), .bytes(key.hash), .text(key.title),
-                .textArray(key.privileges.map(\.rawValue).sorted()), .bool(key.isActive),
-                .timestamp(microseconds: created.microseconds)),
+                Self.insertKey, .text(record.key.prefix), .bytes(record.key.hash), .text(record.key.title),
+                .textArray(record.granted), .bool(record.key.isActive),
+                .timestamp(microseconds: record.created.microseconds), .text(record.key.id), .text(record.shown),
+                .text(record.description), .text(record.username), .text(record.fields),
+                .timestamp(microseconds: record.modified.microseconds)),
             deadline: Stores.deadline)
+    }
+
+    /// From the hash, which no two keys share.
+    public static func identifier(of key: StoredKey) -> String {
+        let digits = Array("0123456789abcdefghijklmnopqrstuvwxyz".utf8)
+        return "k" + String(decoding: key.hash.prefix(12).map { digits[Int($0) % digits.count] }, as: UTF8.self)
+    }
+
+    /// Newest first.
+    public func records() async throws(StoreError) -> [Record] {
+        try await access.query(Statement(Self.listRecords), deadline: Stores.deadline).decode(Self.readRecord)
+    }
+
+    public func record(id: String) async throws(StoreError) -> Record? {
+        try await access.query(Statement(Self.findRecord, .text(id)), deadline: Stores.deadline)
+            .first(Self.readRecord)
+    }
+
+    /// Everything but the key itself.
+    /// - Returns: whether there is such a key.
+    public func update(_ record: Record) async throws(StoreError) -> Bool {
+        try await access.query(
+            Statement(
+                Self.updateKey, .text(record.key.id), .text(record.key.title), .textArray(record.granted),
+                .bool(record.key.isActive), .text(record.description), .text(record.fields),
+                .timestamp(microseconds: record.modified.microseconds)),
+            deadline: Stores.deadline
+        ).affected > 0
+    }
+
+    public func delete(id: String) async throws(StoreError) -> Bool {
+        try await access.query(Statement(Self.deleteKey, .text(id)), deadline: Stores.deadline).affected > 0
     }
 
     /// Revoked keys too: the caller decides, so that known and unknown keys take the same time.
@@ -56,20 +129,67 @@ public struct KeyStore: Sendable {
         let prefix = try row.text()
         let hash = try row.bytes()
         let title = try row.text()
-        let privileges = try row.texts().compactMap { Privilege(rawValue: $0) }
-        let key = StoredKey(
+        let granted = try row.texts()
+        let privileges = granted.compactMap { Privilege(rawValue: $0) }
+        var key = StoredKey(
             prefix: prefix, hash: hash, title: title, privileges: Set(privileges), isActive: try row.bool())
-        return Entry(key: key, created: try row.instant(), lastUsed: try row.optionalInstant())
+        key.limits = AccessLimits(names: granted)
+        let created = try row.instant()
+        let lastUsed = try row.optionalInstant()
+        key.id = try row.text()
+        key.username = try row.text()
+        return Entry(key: key, created: created, lastUsed: lastUsed)
+    }
+
+    private static func readRecord(_ row: inout RowReader) throws -> Record {
+        let prefix = try row.text()
+        let hash = try row.bytes()
+        let title = try row.text()
+        let granted = try row.texts()
+        var key = StoredKey(
+            prefix: prefix, hash: hash, title: title, privileges: Set(granted.compactMap { Privilege(rawValue: $0) }),
+            isActive: try row.bool())
+        key.limits = AccessLimits(names: granted)
+        let created = try row.instant()
+        _ = try row.optionalInstant()
+        key.id = try row.text()
+        key.username = try row.text()
+        return Record(
+            key: key, granted: granted, shown: try row.text(), description: try row.text(), username: key.username,
+            fields: try row.text(), created: created, modified: try row.instant())
     }
 
     // MARK: SQL
 
-    private static let columns = "k.prefix, k.hash, k.title, k.privileges, k.active, k.created, k.last_used"
+    /// A node of an earlier release makes keys without the later columns.
+    private static let columns = """
+        k.prefix, k.hash, k.title, k.privileges, k.active, k.created, k.last_used, \
+        coalesce(k.id, 'k' || substr(md5(k.prefix), 1, 12)), k.username
+        """
+    private static let recordColumns = """
+        \(columns), k.shown, k.description, k.fields, coalesce(k.modified, k.created)
+        """
 
     private static let insertKey = """
-        INSERT INTO carillon.api_keys (prefix, hash, title, privileges, active, created)
-        VALUES ($1::text, $2::bytea, $3::text, $4::text[], $5::bool, $6::timestamptz)
+        INSERT INTO carillon.api_keys
+          (prefix, hash, title, privileges, active, created, id, shown, description, username, fields, modified)
+        VALUES ($1::text, $2::bytea, $3::text, $4::text[], $5::bool, $6::timestamptz, $7::text, $8::text, $9::text,
+          $10::text, $11::text, $12::timestamptz)
         """
+
+    private static let listRecords = """
+        SELECT \(recordColumns) FROM carillon.api_keys k ORDER BY k.created DESC, k.prefix LIMIT \(StorageLimits.page)
+        """
+
+    private static let findRecord = "SELECT \(recordColumns) FROM carillon.api_keys k WHERE k.id = $1::text"
+
+    private static let updateKey = """
+        UPDATE carillon.api_keys SET title = $2::text, privileges = $3::text[], active = $4::bool,
+          description = $5::text, fields = $6::text, modified = $7::timestamptz
+         WHERE id = $1::text
+        """
+
+    private static let deleteKey = "DELETE FROM carillon.api_keys WHERE id = $1::text"
 
     private static let findKey = "SELECT \(columns) FROM carillon.api_keys k WHERE k.prefix = $1::text"
 

@@ -16,6 +16,8 @@ public struct Stores: Sendable {
     public let workers: WorkerStore
     public let leader: LeaderReader
     public let ledger: LedgerStore
+    public let accounts: AccountStore
+    public let activity: ActivityStore
     public let upkeep: Upkeep
     private let access: Access
 
@@ -31,6 +33,8 @@ public struct Stores: Sendable {
         workers = WorkerStore(access: access)
         leader = LeaderReader(access: access)
         ledger = LedgerStore(access: access)
+        accounts = AccountStore(access: access)
+        activity = ActivityStore(access: access)
         upkeep = Upkeep(access: access)
     }
 
