@@ -49,6 +49,7 @@ extension Leader {
         var effects: [Effect] = []
         var conflicts: [JobVersion: Int] = [:]
         var others = 0
+        try await learnFacts(office)
         while let subject = state?.advanceOne(to: moment()) {
             do {
                 effects += try await commit([], office, timers: false)
@@ -72,5 +73,12 @@ extension Leader {
     private func restart(_ office: Office) async throws {
         try await reload(office)
         try await extendAgenda(office)
+        try await learnFacts(office)
+    }
+
+    /// What follows the end of a run must be known before a timer may end it.
+    private func learnFacts(_ office: Office) async throws {
+        let facts = try await readFacts(for: [], office)
+        state?.learn(facts)
     }
 }

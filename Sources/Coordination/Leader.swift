@@ -83,6 +83,13 @@ public actor Leader: LeaderOffice {
     /// Workers as this leader sees them; empty where this node does not lead.
     public func workers() -> [WorkerOverview] { state?.overview(at: moment().uptime) ?? [] }
 
+    /// Runs that have not ended, of one job or of all, as this leader sees them; empty where this node does not lead.
+    public func activeRuns(of job: JobID?, limit: Int) -> [ActiveRunOverview] {
+        state?.activeRuns(of: job, limit: limit) ?? []
+    }
+
+    public func activeRun(_ id: RunID) -> ActiveRunOverview? { state?.activeRun(id) }
+
     /// Why a run waits; nil where it is not waiting here.
     public func explanation(of run: RunID) -> String? { state?.explanation(of: run) }
 
@@ -200,13 +207,13 @@ public actor Leader: LeaderOffice {
 
     /// The items of one turn: those in order of arrival, up to the first that needs a job which an earlier one writes.
     private func takeBatch() -> [Item] {
-        var written: Set<String> = []
+        var written = JobsWanted()
         var count = 0
         for item in inbox.prefix(Self.itemsPerTurn) {
             if case .command(let command, _) = item {
-                let names = LeaderState.namesNeeded(by: command)
-                if names.contains(where: { written.contains($0) }) { break }
-                if command.writesJob { written.formUnion(names) }
+                let jobs = LeaderState.jobsWanted(by: command)
+                if !jobs.isDisjoint(with: written) { break }
+                if command.writesJob { written.formUnion(jobs) }
             }
             count += 1
         }
@@ -222,9 +229,10 @@ public actor Leader: LeaderOffice {
         self.state = nil  // one owner, so that nothing is copied; it is put back before the next suspension
         let now = moment()
         let due = state.nextWall
+        state.learn(facts)
         if timers { state.advance(to: now) }
         var results: [Result<LeaderReply, DomainError>] = []
-        for item in batch { results.append(Self.apply(item, to: &state, facts: facts, now: now)) }
+        for item in batch { results.append(Self.apply(item, to: &state, now: now)) }
         state.place(now: now)
         let changes = state.drainChanges()
         let effects = state.drainEffects()
@@ -239,13 +247,13 @@ public actor Leader: LeaderOffice {
     }
 
     private static func apply(
-        _ item: Item, to state: inout LeaderState, facts: [String: Job], now: Moment
+        _ item: Item, to state: inout LeaderState, now: Moment
     ) -> Result<LeaderReply, DomainError> {
         switch item {
         case .command(let command, _):
-            do { return .success(try state.apply(command, facts: facts, now: now)) } catch { return .failure(error) }
+            do { return .success(try state.apply(command, now: now)) } catch { return .failure(error) }
         case .report(let report):
-            do { return .success(try state.apply(.reports([report]), facts: facts, now: now)) } catch {
+            do { return .success(try state.apply(.reports([report]), now: now)) } catch {
                 return .failure(error)
             }
         case .answer(let worker, let offers, let reply):
@@ -254,12 +262,17 @@ public actor Leader: LeaderOffice {
         }
     }
 
-    private func readFacts(for batch: [Item], _ office: Office) async throws -> [String: Job] {
-        var names: Set<String> = []
-        for case .command(let command, _) in batch { names.formUnion(LeaderState.namesNeeded(by: command)) }
-        guard !names.isEmpty else { return [:] }
-        let jobs = try await store.jobs(office.term, named: names.sorted())
-        return Dictionary(jobs.map { ($0.definition.name, $0) }, uniquingKeysWith: { first, _ in first })
+    func readFacts(for batch: [Item], _ office: Office) async throws -> JobFacts {
+        var wanted = state?.jobsWanted ?? JobsWanted()
+        for item in batch {
+            switch item {
+            case .command(let command, _): wanted.formUnion(LeaderState.jobsWanted(by: command))
+            case .report(let report): wanted.formUnion(LeaderState.jobsWanted(by: .reports([report])))
+            case .answer: break
+            }
+        }
+        guard !wanted.isEmpty else { return JobFacts() }
+        return JobFacts(try await store.jobs(office.term, wanted))
     }
 
     private func publish(due: Instant?, now: Instant) {

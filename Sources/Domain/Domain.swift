@@ -16,6 +16,12 @@ import Timetable
 /// Bounds on everything that comes from outside. A value beyond its bound is refused with a message, never cut.
 public enum Limits {
     public static let jobName = 255
+    /// Bytes of the identifier of a job.
+    public static let identifier = 64
+    /// Categories, groups and plugins together.
+    public static let catalogueItems = 10_000
+    /// Bytes of what running tasks have told of themselves that the leader keeps at once.
+    public static let liveDetails = 64 * 1024 * 1024
     public static let command = 64 * 1024
     public static let text = 8 * 1024
     public static let arguments = 256

@@ -1,8 +1,17 @@
 public import Timetable
 
-/// Identity of a job, stable over renames and updates: 1 to 32 characters of `[a-z0-9]`.
+/// Identity of a job, stable over renames and updates: 1 to `Limits.identifier` characters of `[a-z0-9_]`.
 public struct JobID: RawRepresentable, Hashable, Comparable, Sendable, CustomStringConvertible {
     public let rawValue: String
+
+    /// Whether a job may have it; clients may choose one.
+    public static func isPossible(_ text: String) -> Bool {
+        (1...Limits.identifier).contains(text.utf8.count)
+            && text.utf8.allSatisfy { byte in
+                (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || byte == UInt8(ascii: "_")
+                    || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+            }
+    }
     public init(rawValue: String) { self.rawValue = rawValue }
     public init(_ rawValue: String) { self.rawValue = rawValue }
     public var description: String { rawValue }

@@ -36,6 +36,7 @@ public enum JobDefinitionCoding {
             "soft_error": .bool(definition.softError),
             "dialect_fields": .string(definition.dialectFields),
         ]
+        if !definition.retriesAfterLimit { object["retries_after_limit"] = false }
         encodeExecution(definition, &object)
         encodePlanning(definition, &object)
         object["retry_delay_us"] = definition.retryDelay.map { .integer($0.wholeMicroseconds) }
@@ -127,6 +128,7 @@ public enum JobDefinitionCoding {
         definition.retryDelay = try fields.duration("retry_delay_us")
         definition.timeout = try fields.duration("timeout_us")
         definition.startWindow = try fields.duration("start_window_us")
+        definition.retriesAfterLimit = try fields.bool("retries_after_limit", else: true)
         definition.overlap = try fields.word("overlap", else: definition.overlap)
         definition.catchUp = try fields.word("catch_up", else: definition.catchUp)
         definition.reportsCompletion = try fields.bool("reports_completion", else: definition.reportsCompletion)

@@ -11,6 +11,7 @@ public enum RunContextCoding {
         if !context.source.isEmpty { object["source"] = .string(context.source) }
         object["chain"] = context.chain.map(encode)
         if !context.postData.isEmpty { object["post_data"] = .string(context.postData) }
+        if !context.worker.isEmpty { object["worker"] = .string(context.worker) }
         return .object(object)
     }
 
@@ -19,23 +20,27 @@ public enum RunContextCoding {
         return RunContext(
             definition: try fields["definition"].map(JobDefinitionCoding.decode),
             source: try fields.string("source", else: ""), chain: try fields["chain"].map(decodeChain),
-            postData: try fields.string("post_data", else: ""))
+            postData: try fields.string("post_data", else: ""), worker: try fields.string("worker", else: ""))
     }
 
     public static func encode(_ chain: ChainLink) -> JSONValue {
-        [
+        var object: JSONObject = [
             "run": .string(chain.run.rawValue), "job": .string(chain.job.rawValue), "title": .string(chain.jobTitle),
             "data": .string(chain.data), "code": .string(chain.code), "description": .string(chain.description),
             "length": .integer(Int64(chain.length)),
         ]
+        if !chain.parameters.isEmpty { object["parameters"] = .string(chain.parameters) }
+        return .object(object)
     }
 
     public static func decodeChain(_ value: JSONValue) throws(StoreError) -> ChainLink {
         let fields = try Fields(value, of: "a link of a chain")
-        return ChainLink(
+        var link = ChainLink(
             run: RunID(try fields.string("run", else: "")), job: JobID(try fields.string("job", else: "")),
             jobTitle: try fields.string("title", else: ""), data: try fields.string("data", else: ""),
             code: try fields.string("code", else: ""), description: try fields.string("description", else: ""),
             length: Int(clamping: try fields.integer("length", else: 0)))
+        link.parameters = try fields.string("parameters", else: "")
+        return link
     }
 }

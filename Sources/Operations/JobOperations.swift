@@ -79,10 +79,7 @@ public struct JobOperations: Sendable {
         guard arguments.utf8.count <= Limits.argument else {
             throw .invalid("the arguments of a run may have at most \(Limits.argument) bytes")
         }
-        guard case .run(let run) = try await office.submit(.runJob(name: name, arguments: arguments)) else {
-            return nil
-        }
-        return run
+        return try await office.submit(.runJob(name: name, arguments: arguments)).launchedRun
     }
 
     /// Ends what runs of the job; runs that have not started yet go ahead.

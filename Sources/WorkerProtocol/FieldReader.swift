@@ -83,11 +83,9 @@ struct FieldReader {
 
     /// Identifiers become parts of file names: nothing but lower-case letters and digits.
     func identifier(_ key: String) throws(DomainError) -> String {
-        let text = try text(key, limit: 32)
-        let letters = UInt8(ascii: "a")...UInt8(ascii: "z")
-        let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
-        guard !text.isEmpty, text.utf8.allSatisfy({ letters.contains($0) || digits.contains($0) }) else {
-            throw .invalid("\(name(key)) must be 1 to 32 characters of a to z and 0 to 9")
+        let text = try text(key, limit: Limits.identifier)
+        guard JobID.isPossible(text) else {
+            throw .invalid("\(name(key)) must be 1 to \(Limits.identifier) characters of a to z, 0 to 9 and _")
         }
         return text
     }

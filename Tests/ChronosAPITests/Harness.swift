@@ -35,23 +35,24 @@ final class FakeCluster: LeaderOffice, JobReading, LeaderReading {
     }
 
     private static func apply(_ command: LeaderCommand, to state: inout State) -> Result<LeaderReply, DomainError> {
-        func known(_ name: String, _ reply: LeaderReply) -> Result<LeaderReply, DomainError> {
-            state.jobs[name] == nil ? .failure(.notFound("Job '\(name)' not found")) : .success(reply)
+        func known(_ key: JobKey, _ reply: LeaderReply) -> Result<LeaderReply, DomainError> {
+            state.jobs[key.text] == nil ? .failure(.notFound("Job '\(key.text)' not found")) : .success(reply)
         }
         switch command {
-        case .putJob(let definition, let isEnabled, let counters, _):
+        case .putJob(let definition, let isEnabled, let counters, _, _):
             let job = Job(
                 id: JobID("e1"), version: 1, definition: definition, isEnabled: isEnabled,
                 counters: counters ?? JobCounters(), created: .epoch, modified: .epoch)
             state.jobs[definition.name] = job
             return .success(.job(job))
-        case .deleteJob(let name):
-            let reply = known(name, .done)
-            state.jobs[name] = nil
+        case .deleteJob(let key, _):
+            let reply = known(key, .done)
+            state.jobs[key.text] = nil
             return reply
-        case .runJob(let name, _): return known(name, .run(RunID("r1")))
-        case .killRuns(let name, _): return known(name, .runs([]))
-        case .markSuccess(let name): return known(name, .flag(true))
+        case .runJob(let key, _):
+            return known(key, .launched(LaunchReport(runs: [RunID("r1")], isQueued: false, waiting: 0)))
+        case .killRuns(let key, _): return known(key, .runs([]))
+        case .markSuccess(let key): return known(key, .flag(true))
         case .completeRun(let taskID, _): return .success(.flag(state.knownTasks.contains(taskID)))
         default: return .failure(.invalid("not a command of this API"))
         }

@@ -74,7 +74,7 @@ struct PrivilegeTests {
         func mode(_ name: String, _ principal: Principal) async -> PutMode? {
             let server = server()
             _ = await server.call(.post, "/v1/scheduler/iso8601", body: #"{"name":"\#(name)"}"#, as: principal)
-            guard case .putJob(_, _, _, let mode)? = server.cluster.commands.last else { return nil }
+            guard case .putJob(_, _, _, let mode, _)? = server.cluster.commands.last else { return nil }
             return mode
         }
         #expect(await mode("new", .holding(.createEvents)) == .createOnly)

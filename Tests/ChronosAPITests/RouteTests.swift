@@ -119,7 +119,7 @@ struct RouteTests {
             #expect(response.headers["Content-Type"] == "application/json")
         }
         let arguments = server.cluster.commands.compactMap {
-            if case .runJob("a b", let arguments) = $0 { arguments } else { nil }
+            if case .runJob(.name("a b"), let request) = $0 { request.arguments } else { nil }
         }
         #expect(arguments == ["", "-x \"y\"", "", ""])
     }
@@ -128,7 +128,7 @@ struct RouteTests {
     func deleteAndKill() async {
         let server = await server(with: "a")
         #expect(await server.call(.delete, "/scheduler/task/kill/a").status == 204)
-        guard case .killRuns("a", includingQueued: false)? = server.cluster.commands.last else {
+        guard case .killRuns(.name("a"), includingQueued: false)? = server.cluster.commands.last else {
             Issue.record("no such command")
             return
         }

@@ -71,8 +71,8 @@ final class FaultyStore: ClusterStore {
     func agenda(_ term: Term, before: Instant, limit: Int) async throws(StoreError) -> [Job] {
         try await memory.agenda(term, before: before, limit: limit)
     }
-    func jobs(_ term: Term, named: [String]) async throws(StoreError) -> [Job] {
-        try await memory.jobs(term, named: named)
+    func jobs(_ term: Term, _ wanted: JobsWanted) async throws(StoreError) -> [Job] {
+        try await memory.jobs(term, wanted)
     }
     func claim(_ request: ClaimRequest, now: Instant) async throws(StoreError) -> ClaimReply {
         try await memory.claim(request, now: now)

@@ -226,7 +226,8 @@ import Timetable
             let office = try await stage.begin()
             try await stage.worker("w1")
             try await stage.put("a")
-            guard case .run(let id) = try await stage.leader.submit(.runJob(name: "a", arguments: "")) else { return }
+            let reply = try await stage.leader.submit(.runJob(name: "a", arguments: ""))
+            let id = try #require(reply.launchedRun)
             try await loop.until { stage.store.memory.contents.tables.runs[id]?.run.state == .queued }
             let turns = stage.leader.status.turns
             try await loop.sleep(for: .milliseconds(300))

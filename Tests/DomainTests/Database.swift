@@ -18,6 +18,7 @@ struct Database {
     var ledger: [LedgerEntry] = []
     var workers: [String: Worker] = [:]
     var causes: Set<String> = []
+    var catalogue = Catalogue()
 
     mutating func apply(_ changes: Changes) throws {
         for job in changes.putJobs {
@@ -58,6 +59,10 @@ struct Database {
             jobs[version.job]?.disabledReason = reason
         }
         for worker in changes.putWorkers { workers[worker.description.name] = worker }
+        for (run, context) in changes.contexts { runs[run]?.context = context }
+        for item in changes.putCatalogue { catalogue.put(item) }
+        for key in changes.deletedCatalogue { catalogue.remove(key) }
+        catalogue.isSchedulingEnabled = changes.isSchedulingEnabled ?? catalogue.isSchedulingEnabled
     }
 
     private mutating func applyRuns(_ changes: Changes) throws {
@@ -131,7 +136,16 @@ struct Database {
         OfficeSnapshot(
             runs: Array(runs.values), definitions: definitions,
             dependents: jobs.values.filter { if case .parents = $0.definition.trigger { true } else { false } },
-            edges: Array(edges.values), workers: Array(workers.values))
+            edges: Array(edges.values), workers: Array(workers.values),
+            catalogue: catalogue)
+    }
+
+    func jobs(_ wanted: JobsWanted) -> JobFacts {
+        JobFacts(
+            jobs.values.filter { job in
+                wanted.names.contains(job.definition.name) || wanted.ids.contains(job.id)
+                    || wanted.usersOf.contains { job.definition.refers(to: $0) }
+            })
     }
 
     func agenda(before: Instant) -> [Job] {

@@ -45,13 +45,11 @@ final class Play {
     func turn(_ commands: [LeaderCommand] = [], _ location: SourceLocation = #_sourceLocation)
         -> [Result<LeaderReply, DomainError>]
     {
-        turn(location) { state in
+        var wanted = state.jobsWanted
+        for command in commands { wanted.formUnion(LeaderState.jobsWanted(by: command)) }
+        return turn(location, facts: database.jobs(wanted)) { state in
             commands.map { command in
-                let names = Set(LeaderState.namesNeeded(by: command))
-                let facts = Dictionary(
-                    uniqueKeysWithValues: database.jobs.values.filter { names.contains($0.definition.name) }
-                        .map { ($0.definition.name, $0) })
-                do throws(DomainError) { return .success(try state.apply(command, facts: facts, now: now)) } catch {
+                do throws(DomainError) { return .success(try state.apply(command, now: now)) } catch {
                     return .failure(error)
                 }
             }
@@ -59,11 +57,14 @@ final class Play {
     }
 
     @discardableResult
-    func turn<T>(_ location: SourceLocation, _ body: (inout LeaderState) -> T) -> T {
+    func turn<T>(
+        _ location: SourceLocation, facts: JobFacts? = nil, _ body: (inout LeaderState) -> T
+    ) -> T {
         while horizon && state.agendaThrough < wall.advanced(by: policy.horizon / 2) || state.agendaThrough <= wall {
             let end = wall.advanced(by: policy.horizon)
             state.extendAgenda(database.agenda(before: end), through: end)
         }
+        state.learn(facts ?? database.jobs(state.jobsWanted))
         state.advance(to: now)
         let result = body(&state)
         state.place(now: now)
@@ -156,7 +157,7 @@ final class Play {
 
     @discardableResult
     func run(_ name: String, _ location: SourceLocation = #_sourceLocation) throws -> RunID {
-        guard case .run(let id) = try tell(.runJob(name: name, arguments: ""), location) else {
+        guard let id = try tell(.runJob(name: name, arguments: ""), location).launchedRun else {
             throw Database.Refusal("no run in the reply")
         }
         return id

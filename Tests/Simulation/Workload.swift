@@ -153,8 +153,8 @@ final class Workload: @unchecked Sendable {
     }
 
     private func runNow(_ name: String) async {
-        if case .done(.run(let id)) = await send(.runJob(name: name, arguments: ""), "run \(name)") {
-            acknowledgedRuns.append(id)
+        if case .done(let reply) = await send(.runJob(name: name, arguments: ""), "run \(name)") {
+            if let id = reply.launchedRun { acknowledgedRuns.append(id) }
         }
     }
 
@@ -200,7 +200,7 @@ final class Workload: @unchecked Sendable {
     private static func text(_ answer: Answer) -> String {
         switch answer {
         case .done(.job(let job)): "done, \(job.reference.job) version \(job.version)"
-        case .done(.run(let id)): "done, \(id)"
+        case .done(.launched(let report)): "done, \(report.runs)"
         case .done: "done"
         case .refused(let code): "refused, \(code.rawValue)"
         case .unknown: "unknown"

@@ -71,7 +71,7 @@ struct PlanTests {
             let statements = [
                 Statement(
                     PostgresClusterStore.dueJobs, .timestamp(microseconds: at(50).microseconds), .int(1_000)),
-                Statement(PostgresClusterStore.namedJobs, .textArray(["job-1", "job-2"])),
+                Statement(PostgresClusterStore.wantedJobs, .textArray(["job-1", "job-2"]), .textArray(["e7"])),
                 Statement(
                     PostgresClusterStore.claimRuns, .textArray(attempts), .intArray(attempts.map { _ in 0 }),
                     .text("w"), .text("b"), .timestamp(microseconds: at(0).microseconds)),

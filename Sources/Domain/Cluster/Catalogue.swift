@@ -11,6 +11,52 @@ public struct Catalogue: Hashable, Sendable {
     public init() {}
 }
 
+/// Identity of a member of the catalogue.
+public struct CatalogueKey: Hashable, Sendable {
+    public var kind: CatalogueItem.Kind
+    public var id: String
+    public init(_ kind: CatalogueItem.Kind, _ id: String) {
+        self.kind = kind
+        self.id = id
+    }
+}
+
+extension Catalogue {
+    public subscript(key: CatalogueKey) -> CatalogueItem? {
+        switch key.kind {
+        case .category: categories[key.id].map { .category($0) }
+        case .group: groups[key.id].map { .group($0) }
+        case .plugin: plugins[key.id].map { .plugin($0) }
+        }
+    }
+
+    public mutating func put(_ item: CatalogueItem) {
+        switch item {
+        case .category(let category): categories[category.id] = category
+        case .group(let group): groups[group.id] = group
+        case .plugin(let plugin): plugins[plugin.id] = plugin
+        }
+    }
+
+    public mutating func remove(_ key: CatalogueKey) {
+        switch key.kind {
+        case .category: categories[key.id] = nil
+        case .group: groups[key.id] = nil
+        case .plugin: plugins[key.id] = nil
+        }
+    }
+}
+
+extension JobDefinition {
+    public func refers(to key: CatalogueKey) -> Bool {
+        switch key.kind {
+        case .category: category == key.id
+        case .group: target.name == key.id
+        case .plugin: plugin == key.id
+        }
+    }
+}
+
 /// One member of the catalogue.
 public enum CatalogueItem: Hashable, Sendable {
     case category(Category)
@@ -33,6 +79,7 @@ public enum CatalogueItem: Hashable, Sendable {
         case .plugin(let plugin): plugin.id
         }
     }
+    public var key: CatalogueKey { CatalogueKey(kind, id) }
 }
 
 /// Who made a member of the catalogue, and when.
@@ -74,7 +121,7 @@ public struct Category: Hashable, Sendable {
 public struct WorkerGroup: Hashable, Sendable {
     public var id: String
     public var title = ""
-    /// Unanchored, case-sensitive, in the syntax of `Pattern`.
+    /// Unanchored, case-sensitive, in the syntax of constraints' patterns.
     public var pattern = ""
     public var authorship: Authorship
     public var dialectFields = "{}"
@@ -91,7 +138,8 @@ public struct WorkerGroup: Hashable, Sendable {
 public struct Plugin: Hashable, Sendable {
     public var id: String
     public var title = ""
-    /// Program and arguments; the stock plugins (`stock…`) are built into the worker.
+    /// Program and arguments. `bin/shell-plugin.js`, `bin/url-plugin.js` and `bin/test-plugin.js`, which are Cronicle's
+    /// stock plugins, are built into the worker and known by these texts.
     public var command = ""
     public var isEnabled = true
     public var workingDirectory = ""

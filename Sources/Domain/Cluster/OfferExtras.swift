@@ -41,3 +41,16 @@ public struct PluginOffer: Hashable, Sendable {
         self.job = job
     }
 }
+
+extension OfferExtras {
+    /// About as many as it takes on the wire, for keeping requests within their size.
+    var bytes: Int {
+        var bytes = artifacts.reduce(0) { $0 + $1.uri.utf8.count }
+        for volume in container?.volumes ?? [] { bytes += volume.hostPath.utf8.count + volume.containerPath.utf8.count }
+        for parameter in container?.parameters ?? [] { bytes += parameter.value.utf8.count }
+        guard let plugin else { return bytes }
+        bytes += plugin.parameters.utf8.count + plugin.plugin.parameters.utf8.count + plugin.postData.utf8.count
+        bytes += plugin.plugin.environment.utf8.count + plugin.dialectFields.utf8.count + plugin.notes.utf8.count
+        return bytes + (plugin.chain?.data.utf8.count ?? 0) + (plugin.chain?.parameters.utf8.count ?? 0)
+    }
+}

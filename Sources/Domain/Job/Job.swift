@@ -43,6 +43,8 @@ public struct JobDefinition: Hashable, Sendable {
     public var highPriority = false
     /// Tries after the first one.
     public var retries = 2
+    /// False: a try that its timeout or another limit has ended is the last one, as in Cronicle.
+    public var retriesAfterLimit = true
     /// Nil: the cluster's `--retry-delay`.
     public var retryDelay: Duration?
     /// Longest time a try may take; nil: no limit.
@@ -54,9 +56,9 @@ public struct JobDefinition: Hashable, Sendable {
     public var maximumActive = 1
     /// Runs that may wait for an active one to end, where `overlap` is `.queue`; 0: as many as `Limits.activePerJob`.
     public var queueLimit = 1
-    /// Name of a job to run after a run has succeeded; empty: none.
+    /// Identifier, or else name, of a job to run after a run has succeeded; empty: none.
     public var onSuccess = ""
-    /// Name of a job to run after a run has failed for good; empty: none.
+    /// Identifier, or else name, of a job to run after a run has failed for good; empty: none.
     public var onFailure = ""
     public var notifications = NotificationSettings.none
     public var catchUp: CatchUpPolicy = .latest

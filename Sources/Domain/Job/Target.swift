@@ -25,4 +25,6 @@ public enum PlacementAlgorithm: String, Sendable, CaseIterable {
     /// First and last by name.
     case preferFirst = "prefer_first"
     case preferLast = "prefer_last"
+
+    var needsLoads: Bool { self == .leastCPU || self == .leastMemory }
 }

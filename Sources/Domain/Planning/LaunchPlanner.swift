@@ -16,11 +16,13 @@ public enum LaunchPlanner {
         public var active: Int
         /// Those of them that wait for an earlier one.
         public var waiting: Int
+        /// Why nothing of the schedule may be launched now; nil: it may.
+        public var suspension: String?
         public var policy: SchedulingPolicy
 
         public init(
             schedule: Schedule, definition: JobDefinition, next: Occurrence, now: Instant, active: Int, waiting: Int,
-            policy: SchedulingPolicy
+            suspension: String? = nil, policy: SchedulingPolicy
         ) {
             self.schedule = schedule
             self.definition = definition
@@ -28,6 +30,7 @@ public enum LaunchPlanner {
             self.now = now
             self.active = active
             self.waiting = waiting
+            self.suspension = suspension
             self.policy = policy
         }
     }
@@ -47,18 +50,23 @@ public enum LaunchPlanner {
         public var decidedThrough: Int64
         /// Nil: the schedule is exhausted.
         public var next: Occurrence?
+        /// `next` is due and has no verdict: it waits until what keeps it out has gone.
+        public var isHeld = false
     }
 
-    /// Nil where nothing is due.
+    /// Nil where nothing is due. Without findings everything that is due is held.
     public static func decide(_ situation: Situation) -> Decision? {
         guard situation.next.due <= situation.now,
             let last = situation.schedule.last(atOrBefore: situation.now), last.index >= situation.next.index
         else { return nil }
         var run = Deliberation(situation: situation)
         run.decide(through: last)
+        guard !run.findings.isEmpty else {
+            return Decision(findings: [], decidedThrough: .min, next: situation.next, isHeld: true)
+        }
         return Decision(
             findings: run.findings, decidedThrough: run.decided.index,
-            next: situation.schedule.next(afterIndex: run.decided.index))
+            next: situation.schedule.next(afterIndex: run.decided.index), isHeld: run.isHeld)
     }
 }
 
@@ -67,6 +75,7 @@ private struct Deliberation {
     let situation: LaunchPlanner.Situation
     var findings: [LaunchPlanner.Finding] = []
     var decided: Occurrence
+    private(set) var isHeld = false
     private var active: Int
     private var waiting: Int
 
@@ -78,6 +87,7 @@ private struct Deliberation {
     }
 
     private var schedule: Schedule { situation.schedule }
+    private var maximum: Int { max(1, situation.definition.maximumActive) }
     private var explicitWindow: Duration? { situation.definition.startWindow ?? situation.policy.defaultStartWindow }
     /// Without catch-up an occurrence is on time for a minute.
     private var window: Duration? {
@@ -94,15 +104,28 @@ private struct Deliberation {
             note(first, before, .coalesced, "the later occurrence at \(last.due.iso8601) stands for it")
             first = last
         }
+        if let suspension = situation.suspension {
+            keepOut(first, last, suspension)
+            return
+        }
         for occurrence in schedule.occurrences(
             from: first.index, through: last.due, limit: max(1, situation.policy.launchesPerTurn))
         {
             if let refusal = refusal(for: situation.definition) {
                 // What keeps this one out keeps all later ones of this decision out: nothing ends meanwhile.
-                note(occurrence, last, .skipped, refusal)
+                keepOut(occurrence, last, refusal)
                 return
             }
             launch(occurrence)
+        }
+    }
+
+    /// A job that catches up on all loses nothing to what will pass.
+    private mutating func keepOut(_ first: Occurrence, _ last: Occurrence, _ reason: String) {
+        if situation.definition.catchUp == .all {
+            isHeld = true
+        } else {
+            note(first, last, .skipped, reason)
         }
     }
 
@@ -124,7 +147,7 @@ private struct Deliberation {
     }
 
     private mutating func launch(_ occurrence: Occurrence) {
-        if situation.definition.overlap != .allow, active > 0 { waiting += 1 }
+        if situation.definition.overlap != .allow, active >= maximum { waiting += 1 }
         active += 1
         note(occurrence, occurrence, .launched, "", startDeadline: window.map { occurrence.due.advanced(by: $0) })
     }
@@ -134,13 +157,21 @@ private struct Deliberation {
         guard active < Limits.activePerJob else {
             return "\(active) runs of the job have not ended, which is the most that one job may have"
         }
-        guard active > 0 else { return nil }
+        guard active >= maximum else { return nil }
         switch definition.overlap {
         case .allow: return nil
-        case .queue: return waiting < 1 ? nil : "a run of the job waits already for the active one to end"
+        case .queue:
+            guard definition.queueLimit > 0, waiting >= definition.queueLimit else { return nil }
+            return waiting == 1
+                ? "a run of the job waits already for the active one to end"
+                : "\(waiting) runs of the job wait already, which is the most that its queue takes"
         case .skip:
             // Within an explicit start window an occurrence waits for the earlier run instead of being skipped.
-            guard explicitWindow != nil else { return "an earlier run of the job has not ended" }
+            guard explicitWindow != nil else {
+                return maximum == 1
+                    ? "an earlier run of the job has not ended"
+                    : "\(active) runs of the job have not ended, which is the most that it allows"
+            }
             return waiting < Limits.heldPerJob ? nil : "\(waiting) runs of the job wait already for the active one"
         }
     }

@@ -32,6 +32,15 @@ struct Pattern: Sendable {
         program = compiler.program
     }
 
+    /// Matches wherever the pattern occurs in a text, as an unanchored search does.
+    /// - Throws: `PatternError`, as if the pattern had been given alone.
+    init(anywhere text: String) throws(PatternError) {
+        _ = try Pattern(text)
+        let folds = text.hasPrefix("(?i)")
+        let body = folds ? String(text.dropFirst(4)) : text
+        try self.init((folds ? "(?i)" : "") + "(?:.|\\n|\\r)*(?:" + body + ")(?:.|\\n|\\r)*")
+    }
+
     /// Whether the pattern matches the whole text.
     func matches(_ text: String) -> Bool {
         let scalars = Array((ignoresCase ? text.lowercased() : text).unicodeScalars)

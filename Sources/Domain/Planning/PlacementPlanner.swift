@@ -26,12 +26,52 @@ public enum PlacementPlanner {
         case impossible(reason: String)
     }
 
-    /// The worker with the largest share of free cpus among those that satisfy constraints and have room; equal ones by
-    /// name, so that the answer does not depend on the order of the candidates.
+    /// Which one of those that could take a run.
+    public enum Preference: Sendable {
+        /// The largest share of free cpus.
+        case spread
+        /// By name.
+        case first
+        case last
+        /// Each with equal chance; the same seed chooses the same.
+        case random(seed: UInt64)
+        /// The first at or after the position in the order of names, else the first of all.
+        case from(position: Int, positions: [String: Int])
+        /// The smallest value at its position; equal ones by name.
+        case least([Double], positions: [String: Int])
+    }
+
+    /// What the runs of a worker use.
+    struct Load: Hashable, Sendable {
+        /// Percent of one core.
+        var cpu = 0.0
+        /// Bytes.
+        var memory = 0.0
+
+        mutating func add(_ promised: Resources, reported: AttemptDetails? = nil) {
+            cpu += reported?.cpu?.current ?? promised.cpus * 100
+            memory += reported?.memory?.current ?? promised.memory * 1_048_576
+        }
+    }
+
+    /// Spreads what differs little over all numbers (FNV-1a, then the finalizer of splitmix64).
+    static func seed(_ attempt: AttemptID) -> UInt64 {
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in attempt.run.rawValue.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        hash = (hash ^ UInt64(truncatingIfNeeded: attempt.number)) &* 0x100_0000_01b3
+        hash = (hash ^ (hash >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        hash = (hash ^ (hash >> 27)) &* 0x94d0_49bb_1331_11eb
+        return hash ^ (hash >> 31)
+    }
+
+    /// The preferred worker among those that satisfy constraints and have room. The answer does not depend on the order
+    /// of the candidates, but for `random`, which wants them sorted by name.
     public static func choose(
-        resources: Resources, constraints: [Constraint], excluded: Set<String>, among candidates: [Candidate]
+        resources: Resources, constraints: [Constraint], excluded: Set<String>, among candidates: [Candidate],
+        preferring preference: Preference = .spread
     ) -> Choice {
         var best: Candidate?
+        var fitting: [Candidate] = []
         var unsatisfied: String?
         var tooLarge = false
         var couldFit = false
@@ -46,8 +86,15 @@ public enum PlacementPlanner {
             }
             couldFit = true
             guard resources.fits(in: candidate.free) else { continue }
-            if let current = best, !isBetter(candidate, than: current) { continue }
+            if case .random = preference {
+                fitting.append(candidate)
+                continue
+            }
+            if let current = best, !isBetter(candidate, than: current, preference) { continue }
             best = candidate
+        }
+        if case .random(let seed) = preference, !fitting.isEmpty {
+            best = fitting[Int(seed % UInt64(fitting.count))]
         }
         if let best { return .worker(best.name) }
         if couldFit { return .busy(reason: "every worker that could take it is busy: it needs \(resources.text)") }
@@ -57,9 +104,25 @@ public enum PlacementPlanner {
         return .impossible(reason: "every worker has refused it")
     }
 
-    private static func isBetter(_ left: Candidate, than right: Candidate) -> Bool {
-        let (a, b) = (share(left), share(right))
-        return a > b || (a == b && left.name < right.name)
+    private static func isBetter(_ left: Candidate, than right: Candidate, _ preference: Preference) -> Bool {
+        switch preference {
+        case .spread:
+            let (a, b) = (share(left), share(right))
+            return a > b || (a == b && left.name < right.name)
+        case .first, .random: return left.name < right.name
+        case .last: return left.name > right.name
+        case .from(let position, let positions):
+            let (a, b) = (positions[left.name] ?? .max, positions[right.name] ?? .max)
+            return (a < position ? 1 : 0, a) < (b < position ? 1 : 0, b)
+        case .least(let values, let positions):
+            let (a, b) = (value(left, values, positions), value(right, values, positions))
+            return a < b || (a == b && left.name < right.name)
+        }
+    }
+
+    private static func value(_ candidate: Candidate, _ values: [Double], _ positions: [String: Int]) -> Double {
+        guard let position = positions[candidate.name], values.indices.contains(position) else { return .infinity }
+        return values[position]
     }
 
     private static func share(_ candidate: Candidate) -> Double {

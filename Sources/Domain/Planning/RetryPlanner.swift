@@ -9,6 +9,17 @@ public enum RetryPlanner {
         case retry(notBefore: Instant)
     }
 
+    /// What the worker ended a try for.
+    public enum Limit: Hashable, Sendable { case time, resource }
+
+    public static func limit(of outcome: AttemptOutcome) -> Limit? {
+        switch outcome {
+        case .timedOut: .time
+        case .exceeded: .resource
+        default: nil
+        }
+    }
+
     /// The state that the try alone gives its run.
     public static func state(of outcome: AttemptOutcome) -> RunState {
         switch outcome {
@@ -20,11 +31,13 @@ public enum RetryPlanner {
         }
     }
 
-    /// Failed and lost tries are repeated while retries are left, whatever earlier runs did; aborted ones never.
+    /// Failed and lost tries are repeated while retries are left, whatever earlier runs did; aborted ones never, and
+    /// those that a limit has ended where the job says so.
     public static func consequence(
-        of state: RunState, attempt: Int, definition: JobDefinition, abortRequested: Bool, now: Instant,
-        policy: SchedulingPolicy
+        of state: RunState, attempt: Int, definition: JobDefinition, abortRequested: Bool,
+        limit: Limit? = nil, now: Instant, policy: SchedulingPolicy
     ) -> Consequence {
+        if limit != nil, !definition.retriesAfterLimit { return .end(state) }
         guard state == .failed || state == .lost, attempt < definition.retries else { return .end(state) }
         if abortRequested { return .end(.aborted) }
         return .retry(notBefore: now.advanced(by: delay(before: attempt + 1, definition: definition, policy: policy)))

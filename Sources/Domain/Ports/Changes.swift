@@ -35,6 +35,13 @@ public struct Changes: Sendable {
     /// Jobs switched off by Carillon itself, with the reason (empty: the schedule is exhausted).
     public var disabled: [(job: JobVersion, reason: String)] = []
     public var putWorkers: [Worker] = []
+    /// Runs whose context is replaced.
+    public var contexts: [(run: RunID, context: RunContext)] = []
+    /// Members of the catalogue, inserted or replaced by kind and identifier. New ones are listed first from then on.
+    public var putCatalogue: [CatalogueItem] = []
+    public var deletedCatalogue: [CatalogueKey] = []
+    /// Nil: as it was.
+    public var isSchedulingEnabled: Bool?
 
     public init() {}
 
@@ -42,7 +49,8 @@ public struct Changes: Sendable {
         putJobs.isEmpty && newEras.isEmpty && closedEras.isEmpty && deletedJobs.isEmpty && replacedEdges.isEmpty
             && edges.isEmpty && advances.isEmpty && newRuns.isEmpty && runs.isEmpty && finishedRuns.isEmpty
             && attempts.isEmpty && ledger.isEmpty && revisedVerdicts.isEmpty && tallies.isEmpty && disabled.isEmpty
-            && putWorkers.isEmpty
+            && putWorkers.isEmpty && contexts.isEmpty && putCatalogue.isEmpty && deletedCatalogue.isEmpty
+            && isSchedulingEnabled == nil
     }
 }
 

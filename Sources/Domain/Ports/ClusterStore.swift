@@ -9,14 +9,15 @@ public import Timetable
 /// the state anew.
 public protocol ClusterStore: Sendable {
     /// All that a new leader must hold in memory: runs that have not ended, the definitions they refer to, dependent
-    /// jobs with the state of their edges, workers.
+    /// jobs with the state of their edges, workers, the catalogue.
     func loadOffice(_ term: Term) async throws(StoreError) -> OfficeSnapshot
 
     /// Enabled jobs whose next occurrence is due before the instant, earliest first.
     func agenda(_ term: Term, before: Instant, limit: Int) async throws(StoreError) -> [Job]
 
-    /// Jobs by name; unknown names are absent from the answer.
-    func jobs(_ term: Term, named: [String]) async throws(StoreError) -> [Job]
+    /// Jobs by identifier, by name, and one user of each of the listed members of the catalogue; what is unknown is
+    /// absent from the answer.
+    func jobs(_ term: Term, _ wanted: JobsWanted) async throws(StoreError) -> [Job]
 
     /// Writes all of it, or nothing.
     /// - Throws: `.stale` when the epoch has moved on, `.conflict` when a row is not in the state that the change
@@ -26,6 +27,75 @@ public protocol ClusterStore: Sendable {
     /// Conditional start, through any node. Grants what is offered to this worker (or already claimed by the same
     /// boot), and whose start deadline has not passed.
     func claim(_ request: ClaimRequest, now: Instant) async throws(StoreError) -> ClaimReply
+}
+
+extension ClusterStore {
+    public func jobs(_ term: Term, named names: [String]) async throws(StoreError) -> [Job] {
+        try await jobs(term, JobsWanted(names: Set(names)))
+    }
+}
+
+/// The jobs that a turn needs to know.
+public struct JobsWanted: Hashable, Sendable {
+    public var names: Set<String>
+    public var ids: Set<JobID>
+    /// Of each one any job that refers to it, where there is one.
+    public var usersOf: Set<CatalogueKey>
+
+    public init(names: Set<String> = [], ids: Set<JobID> = [], usersOf: Set<CatalogueKey> = []) {
+        self.names = names
+        self.ids = ids
+        self.usersOf = usersOf
+    }
+
+    public var isEmpty: Bool { names.isEmpty && ids.isEmpty && usersOf.isEmpty }
+
+    public mutating func insert(_ key: JobKey) {
+        switch key {
+        case .name(let name): names.insert(name)
+        case .id(let id): ids.insert(id)
+        case .either(let text):
+            names.insert(text)
+            ids.insert(JobID(text))
+        }
+    }
+
+    public mutating func formUnion(_ other: JobsWanted) {
+        names.formUnion(other.names)
+        ids.formUnion(other.ids)
+        usersOf.formUnion(other.usersOf)
+    }
+
+    public func isDisjoint(with other: JobsWanted) -> Bool {
+        names.isDisjoint(with: other.names) && ids.isDisjoint(with: other.ids)
+            && usersOf.isDisjoint(with: other.usersOf)
+    }
+}
+
+/// Jobs as the database has them.
+public struct JobFacts: Sendable {
+    private var byID: [JobID: Job] = [:]
+    private var byName: [String: JobID] = [:]
+
+    public init(_ jobs: [Job] = []) {
+        for job in jobs {
+            byID[job.id] = job
+            byName[job.definition.name] = job.id
+        }
+    }
+
+    public subscript(key: JobKey) -> Job? {
+        switch key {
+        case .name(let name): byName[name].flatMap { byID[$0] }
+        case .id(let id): byID[id]
+        case .either(let text): byID[JobID(text)] ?? byName[text].flatMap { byID[$0] }
+        }
+    }
+
+    /// The first, by identifier, that refers to the member of the catalogue.
+    public func user(of key: CatalogueKey) -> Job? {
+        byID.values.filter { $0.definition.refers(to: key) }.min { $0.id < $1.id }
+    }
 }
 
 public struct StoreError: Error, Sendable, CustomStringConvertible {
@@ -56,14 +126,17 @@ public struct OfficeSnapshot: Sendable {
     public var dependents: [Job]
     public var edges: [Edge]
     public var workers: [Worker]
+    public var catalogue: Catalogue
     public init(
-        runs: [Run], definitions: [JobVersion: JobDefinition], dependents: [Job], edges: [Edge], workers: [Worker]
+        runs: [Run], definitions: [JobVersion: JobDefinition], dependents: [Job], edges: [Edge], workers: [Worker],
+        catalogue: Catalogue = Catalogue()
     ) {
         self.runs = runs
         self.definitions = definitions
         self.dependents = dependents
         self.edges = edges
         self.workers = workers
+        self.catalogue = catalogue
     }
 }
 

@@ -91,35 +91,15 @@ public protocol LeaderOffice: Sendable {
     /// - Throws: `DomainError`: `.notLeader` when this node does not lead (any more), `.unavailable` when the database
     ///   failed and the outcome is unknown, or what the command itself is refused with.
     func submit(_ command: LeaderCommand) async throws(DomainError) -> LeaderReply
+    /// Runs that have not ended, of one job or of all, with what their workers last told of them, in the order of their
+    /// identifiers; empty where this node does not lead.
+    func activeRuns(of job: JobID?, limit: Int) async -> [ActiveRunOverview]
+    /// Nil for a run that has ended, or where this node does not lead.
+    func activeRun(_ id: RunID) async -> ActiveRunOverview?
 }
 
-public enum LeaderCommand: Sendable {
-    /// Creates the job, or replaces the one with that name. Counters: nil resets them.
-    case putJob(JobDefinition, isEnabled: Bool, counters: JobCounters?, mode: PutMode)
-    case deleteJob(name: String)
-    case runJob(name: String, arguments: String)
-    /// Ends the tries that are offered or started; those queued or waiting go ahead (chronos.md §3.9) unless asked.
-    case killRuns(jobName: String, includingQueued: Bool)
-    case abortRun(RunID)
-    case markSuccess(name: String)
-    /// A client's report for a job that `reportsCompletion`.
-    case completeRun(taskID: String, statusCode: Int)
-    case drainWorker(name: String, isDrained: Bool)
-    case register(WorkerDescription)
-    case heartbeat(WorkerHeartbeat)
-    case reports([AttemptReport])
-    /// Claims that a node granted; shortens the time until the leader knows.
-    case claimed(ClaimRequest, granted: [AttemptID])
-}
-
-public enum PutMode: Sendable { case upsert, createOnly, updateOnly }
-
-public enum LeaderReply: Sendable {
-    case done
-    case job(Job)
-    case run(RunID)
-    case runs([RunID])
-    case heartbeat(HeartbeatReply)
-    case reports(ReportReply)
-    case flag(Bool)
+extension LeaderOffice {
+    // For offices that run nothing.
+    public func activeRuns(of job: JobID?, limit: Int) async -> [ActiveRunOverview] { [] }
+    public func activeRun(_ id: RunID) async -> ActiveRunOverview? { nil }
 }

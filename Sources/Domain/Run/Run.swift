@@ -32,7 +32,7 @@ public struct Run: Hashable, Sendable {
     /// Why it is in its state, for people; empty where nothing needs saying.
     public var reason: String
     /// What sets it apart from the others of its job; nil for most.
-    public let context: RunContext?
+    public var context: RunContext?
 
     public init(
         id: RunID, job: JobVersion, jobName: String, cause: Cause, lane: Int = 0, due: Instant,

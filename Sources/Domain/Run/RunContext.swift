@@ -8,20 +8,24 @@ public final class RunContext: Hashable, Sendable {
     public let chain: ChainLink?
     /// JSON text of the body of the request that asked for the run; empty: none.
     public let postData: String
+    /// The only worker that may take it: a copy of a multiplexed run. Empty: any.
+    public let worker: String
 
     public init(
-        definition: JobDefinition? = nil, source: String = "", chain: ChainLink? = nil, postData: String = ""
+        definition: JobDefinition? = nil, source: String = "", chain: ChainLink? = nil, postData: String = "",
+        worker: String = ""
     ) {
         self.definition = definition
         self.source = source
         self.chain = chain
         self.postData = postData
+        self.worker = worker
     }
 
     public static func == (left: RunContext, right: RunContext) -> Bool {
         left === right
             || (left.definition == right.definition && left.source == right.source && left.chain == right.chain
-                && left.postData == right.postData)
+                && left.postData == right.postData && left.worker == right.worker)
     }
 
     public func hash(into hasher: inout Hasher) {
@@ -41,6 +45,8 @@ public struct ChainLink: Hashable, Sendable {
     public var description: String
     /// Runs before this one in the chain: loops end at `Limits.chainLength`.
     public var length: Int
+    /// JSON object text merged into the parameters of the plugin; empty: none.
+    public var parameters = ""
 
     public init(
         run: RunID, job: JobID, jobTitle: String, data: String, code: String, description: String, length: Int

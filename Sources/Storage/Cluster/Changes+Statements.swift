@@ -28,6 +28,10 @@ extension Changes {
             tallies.isEmpty ? nil : JobSQL.add(TallySum.all(of: tallies)),
             disabled.isEmpty ? nil : JobSQL.disable(disabled),
             putWorkers.isEmpty ? nil : JobSQL.put(putWorkers),
+            contexts.isEmpty ? nil : CatalogueSQL.put(contexts),
+            putCatalogue.isEmpty ? nil : CatalogueSQL.put(putCatalogue),
+            deletedCatalogue.isEmpty ? nil : CatalogueSQL.delete(deletedCatalogue),
+            isSchedulingEnabled.map(CatalogueSQL.setScheduling),
         ].compactMap { $0 }
     }
 

@@ -35,6 +35,7 @@ public final class PostgresClusterStore: ClusterStore {
             [
                 Self.fence(term), Statement(Self.activeRuns), Statement(Self.activeDefinitions),
                 Statement(Self.dependents), Statement(Self.allEdges), Statement(Self.allWorkers),
+                Statement(CatalogueSQL.allItems), Statement(CatalogueSQL.scheduling),
             ], deadline: deadlines.load)
         let definitions = try results[2].decode { row in
             let reference = JobVersion(job: JobID(try row.text()), version: try row.integer())
@@ -45,7 +46,8 @@ public final class PostgresClusterStore: ClusterStore {
             definitions: Dictionary(definitions, uniquingKeysWith: { first, _ in first }),
             dependents: try results[3].decode(JobRow.read),
             edges: try results[4].decode(EdgeRow.read),
-            workers: try results[5].decode(WorkerRow.read))
+            workers: try results[5].decode(WorkerRow.read),
+            catalogue: try CatalogueSQL.catalogue(results[6], results[7]))
     }
 
     public func agenda(_ term: Term, before: Instant, limit: Int) async throws(StoreError) -> [Job] {
@@ -57,10 +59,19 @@ public final class PostgresClusterStore: ClusterStore {
         return try results[1].decode(JobRow.read)
     }
 
-    public func jobs(_ term: Term, named names: [String]) async throws(StoreError) -> [Job] {
-        let results = try await access.transaction(
-            [Self.fence(term), Statement(Self.namedJobs, .textArray(names))], deadline: deadlines.read)
-        return try results[1].decode(JobRow.read)
+    public func jobs(_ term: Term, _ wanted: JobsWanted) async throws(StoreError) -> [Job] {
+        var statements = [
+            Self.fence(term),
+            Statement(
+                Self.wantedJobs, .textArray(wanted.names.sorted()), .textArray(wanted.ids.sorted().map(\.rawValue))),
+        ]
+        for key in wanted.usersOf.sorted(by: { ($0.kind.rawValue, $0.id) < ($1.kind.rawValue, $1.id) }) {
+            statements.append(Statement(Self.user(of: key.kind), .text(key.id)))
+        }
+        let results = try await access.transaction(statements, deadline: deadlines.read)
+        var jobs: [JobID: Job] = [:]
+        for result in results.dropFirst() { for job in try result.decode(JobRow.read) { jobs[job.id] = job } }
+        return jobs.values.sorted { $0.id < $1.id }
     }
 
     public func commit(_ term: Term, _ changes: Changes) async throws(StoreError) {
@@ -111,7 +122,23 @@ public final class PostgresClusterStore: ClusterStore {
          ORDER BY j.next_due, j.id LIMIT $2::int8
         """
 
-    static let namedJobs = "SELECT \(JobRow.columns) FROM carillon.jobs j WHERE j.name = ANY ($1::text[]) ORDER BY j.id"
+    /// Two searches by index, rather than one condition that might be answered by reading all.
+    static let wantedJobs = """
+        SELECT \(JobRow.columns) FROM carillon.jobs j WHERE j.name = ANY ($1::text[])
+        UNION ALL
+        SELECT \(JobRow.columns) FROM carillon.jobs j WHERE j.id = ANY ($2::text[])
+        """
+
+    /// Reads all jobs where nobody refers to it: for the rare deletion of such a thing.
+    static func user(of kind: CatalogueItem.Kind) -> String {
+        let field =
+            switch kind {
+            case .category: "category"
+            case .plugin: "plugin"
+            case .group: "target"
+            }
+        return "SELECT \(JobRow.columns) FROM carillon.jobs j WHERE j.definition ->> '\(field)' = $1::text LIMIT 1"
+    }
 
     /// One statement, so that two claims of the same try meet at the row: the second one waits and then sees `started`.
     /// It is granted only to the boot that the first one was granted to, whose answer may have been lost on the way;

@@ -30,11 +30,8 @@ public final class MemoryClusterStore: ClusterStore {
         try read(term) { Array($0.tables.agenda(before: before).prefix(max(0, limit))) }
     }
 
-    public func jobs(_ term: Term, named names: [String]) async throws(StoreError) -> [Job] {
-        let wanted = Set(names)
-        return try read(term) { contents in
-            contents.tables.jobs.values.filter { wanted.contains($0.definition.name) }.sorted { $0.id < $1.id }
-        }
+    public func jobs(_ term: Term, _ wanted: JobsWanted) async throws(StoreError) -> [Job] {
+        try read(term) { $0.tables.jobs(wanted) }
     }
 
     public func commit(_ term: Term, _ changes: Changes) async throws(StoreError) {

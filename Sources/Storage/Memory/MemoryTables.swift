@@ -9,6 +9,7 @@ public struct MemoryTables: Sendable {
     public internal(set) var edges: [EdgeKey: Bool] = [:]
     public internal(set) var runs: [RunID: ActiveRun] = [:]
     public internal(set) var workers: [String: Worker] = [:]
+    public internal(set) var catalogue: Catalogue
 
     /// Run of each identity that must be unique among active runs.
     private var active: [RunKey: RunID] = [:]
@@ -35,9 +36,21 @@ public struct MemoryTables: Sendable {
         }
     }
 
-    init() {}
+    init() {
+        catalogue = Catalogue()
+        for item in StockCatalogue.items(created: Instant(microseconds: 0)) { catalogue.put(item) }
+    }
 
     // MARK: Reading
+
+    func jobs(_ wanted: JobsWanted) -> [Job] {
+        var found = jobs.values.filter { wanted.names.contains($0.definition.name) || wanted.ids.contains($0.id) }
+        for key in wanted.usersOf {
+            guard let user = jobs.values.first(where: { $0.definition.refers(to: key) }) else { continue }
+            if !found.contains(where: { $0.id == user.id }) { found.append(user) }
+        }
+        return found.sorted { $0.id < $1.id }
+    }
 
     func agenda(before: Instant) -> [Job] {
         jobs.values
@@ -61,7 +74,8 @@ public struct MemoryTables: Sendable {
                 edges
                 .map { Edge(parent: $0.key.parent, child: $0.key.child, isSatisfied: $0.value) }
                 .sorted { ($0.child, $0.parent) < ($1.child, $1.parent) },
-            workers: workers.values.sorted { $0.description.name < $1.description.name })
+            workers: workers.values.sorted { $0.description.name < $1.description.name },
+            catalogue: catalogue)
     }
 
     // MARK: Claims
@@ -135,6 +149,10 @@ public struct MemoryTables: Sendable {
             jobs[reference.job]?.disabledReason = reason.withoutNUL
         }
         for worker in changes.putWorkers { workers[worker.description.name] = worker }
+        for (run, context) in changes.contexts { runs[run]?.run.context = context }
+        for item in changes.putCatalogue { catalogue.put(item) }
+        for key in changes.deletedCatalogue { catalogue.remove(key) }
+        if let isEnabled = changes.isSchedulingEnabled { catalogue.isSchedulingEnabled = isEnabled }
     }
 
     private mutating func put(_ changed: [Job]) throws(StoreError) {

@@ -8,7 +8,7 @@ extension Schema {
     ///   grows, in the same transaction that launches; runs of other causes carry a key of their own.
     /// - Each partitioned table has a default partition, so that an insert never fails because upkeep did not run.
     /// - `job_versions` and `eras` outlive their job: runs and ledger refer to them.
-    static let step1 = tables + functions
+    static let step1 = tables + functions + StockCatalogue.statements
 
     private static let tables = """
         CREATE TABLE carillon.leadership (
@@ -47,6 +47,22 @@ extension Schema {
           drained bool NOT NULL,
           registered timestamptz NOT NULL
         );
+
+        CREATE TABLE carillon.settings (
+          id int4 PRIMARY KEY CHECK (id = 1),
+          scheduling bool NOT NULL
+        );
+        COMMENT ON COLUMN carillon.settings.scheduling IS 'False: no schedule launches anything.';
+        INSERT INTO carillon.settings VALUES (1, true);
+
+        CREATE TABLE carillon.catalogue (
+          kind text NOT NULL,
+          id text NOT NULL,
+          position int8 NOT NULL GENERATED ALWAYS AS IDENTITY,
+          item jsonb NOT NULL,
+          PRIMARY KEY (kind, id)
+        );
+        COMMENT ON TABLE carillon.catalogue IS 'Categories, worker groups, plugins; the newest has the highest position.';
 
         CREATE TABLE carillon.jobs (
           id text PRIMARY KEY,

@@ -8,6 +8,7 @@ public import PostgresClient
 /// Cancelling a call does not recall what has been sent.
 public struct Stores: Sendable {
     public let jobs: JobStore
+    public let catalogue: CatalogueStore
     public let runs: RunStore
     public let logs: LogStore
     public let keys: KeyStore
@@ -25,6 +26,7 @@ public struct Stores: Sendable {
         let access = Access(pool)
         self.access = access
         jobs = JobStore(access: access)
+        catalogue = CatalogueStore(access: access)
         runs = RunStore(access: access)
         logs = LogStore(access: access)
         keys = KeyStore(access: access)

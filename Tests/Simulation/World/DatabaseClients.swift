@@ -131,8 +131,8 @@ final class SimulatedStore: ClusterStore {
         }
     }
 
-    func jobs(_ term: Term, named names: [String]) async throws(StoreError) -> [Job] {
-        try await lead(term) { store async throws(StoreError) in try await store.jobs(term, named: names) }
+    func jobs(_ term: Term, _ wanted: JobsWanted) async throws(StoreError) -> [Job] {
+        try await lead(term) { store async throws(StoreError) in try await store.jobs(term, wanted) }
     }
 
     func commit(_ term: Term, _ changes: Changes) async throws(StoreError) {

@@ -6,6 +6,7 @@ extension LeaderState {
     /// Decides everything that is due at this moment.
     public mutating func advance(to now: Moment) {
         uptime = now.uptime
+        endDoomed(now: now)
         while advanceOne(to: now) != nil {}
     }
 
@@ -31,7 +32,7 @@ extension LeaderState {
 
     /// When the next turn is needed even if nothing arrives. A timer whose reason has gone costs one empty turn.
     public var nextWall: Instant? { wallTimers.first?.key }
-    public var nextUptime: Duration? { steadyTimers.first?.key }
+    public var nextUptime: Duration? { doomed.isEmpty ? steadyTimers.first?.key : .zero }
 
     /// Takes jobs that the store found due before `through`. Jobs that are here already are newer than the store's.
     public mutating func extendAgenda(_ jobs: [Job], through: Instant) {
@@ -47,6 +48,7 @@ extension LeaderState {
         guard stored.due < agendaThrough else { return }
         do {
             let schedule = try text.schedule(zones: zones)
+            held.remove(job.id)
             // Computed with the zones of today (calendar.md rule 5): the stored instant may come from older ones.
             guard let next = schedule.next(afterIndex: job.decidedThrough ?? (stored.index - 1)) else {
                 exhausted(job.reference)
@@ -74,6 +76,7 @@ extension LeaderState {
     private mutating func fire(_ timer: SteadyTimer, now: Moment) {
         switch timer {
         case .retry(let attempt): retry(attempt)
+        case .stagger(let id): takeTurn(id)
         case .offerTimeout(let attempt): offerUnanswered(attempt, now: now)
         case .workerSilence(let name): checkSilence(of: name, now: now)
         case .absence(let name): checkAbsence(of: name, now: now)
@@ -90,15 +93,17 @@ extension LeaderState {
             return
         }
         let mine = runsOfJob[version.job] ?? []
-        // Where none is with a worker, the first of those that are queued is not waiting for another one.
+        // As many of those that are queued as may be active at once do not wait for another one.
         let queued = mine.reduce(0) { $0 + (runs[$1]?.run.state == .queued ? 1 : 0) }
-        let waiting = mine.count > queued ? queued : max(0, queued - 1)
+        let waiting = min(queued, max(0, mine.count - max(1, entry.job.definition.maximumActive)))
         let situation = LaunchPlanner.Situation(
             schedule: entry.schedule, definition: entry.job.definition, next: next, now: now.wall, active: mine.count,
-            waiting: waiting, policy: policy)
+            waiting: waiting, suspension: suspension(of: entry.job.definition), policy: policy)
         guard let decision = LaunchPlanner.decide(situation) else {
             return  // A timer that was left over: the one for what is next stands already.
         }
+        if decision.isHeld { held.insert(version.job) } else { held.remove(version.job) }
+        guard !decision.findings.isEmpty else { return }
         record(decision, of: entry, now: now)
     }
 
@@ -111,7 +116,7 @@ extension LeaderState {
             var run: RunID?
             if finding.verdict == .launched {
                 let isLast = decision.next == nil && finding.last.index == decision.decidedThrough
-                run = launchScheduled(entry.job, finding: finding, isLast: isLast, now: now)
+                run = launchScheduled(entry.job, finding: finding, isLast: isLast, now: now).first
                 launched = run
             }
             changes.ledger.append(
@@ -136,13 +141,24 @@ extension LeaderState {
         }
         if next.due < agendaThrough {
             agenda[version.job] = entry
-            if next.due <= now.wall {
+            if held.contains(version.job) {
+                // `releaseHeld` goes on with it.
+            } else if next.due <= now.wall {
                 postponed[version] = next.due
             } else {
                 wallTimers.insert(.due(version), at: next.due)
             }
         } else {
             agenda[version.job] = nil
+        }
+    }
+
+    /// What kept occurrences for later may have gone, for one job or for all.
+    mutating func releaseHeld(_ job: JobID? = nil) {
+        guard !held.isEmpty else { return }
+        for id in job.map({ [$0] }) ?? held.sorted() {
+            guard held.remove(id) != nil, let entry = agenda[id], let next = entry.job.next else { continue }
+            wallTimers.insert(.due(entry.job.reference), at: next.due)
         }
     }
 

@@ -27,3 +27,45 @@ extension LeaderState {
         runs[id].map { explain($0) }
     }
 }
+
+/// A run that has not ended, and what its worker last told of it.
+public struct ActiveRunOverview: Sendable {
+    public var run: Run
+    /// What this run is carried out by: the job's definition, or what was changed for this run alone.
+    public var definition: JobDefinition
+    /// Nil where nothing has been told yet.
+    public var details: AttemptDetails?
+    /// Why it has not started; empty for one that has.
+    public var explanation: String
+}
+
+extension LeaderState {
+    /// Runs that have not ended, of one job or of all, in the order of their identifiers.
+    public func activeRuns(of job: JobID? = nil, limit: Int = Limits.activeRuns) -> [ActiveRunOverview] {
+        let ids = job.map { runsOfJob[$0] ?? [] } ?? Array(runs.keys)
+        return ids.sorted().prefix(max(0, limit)).compactMap { activeRun($0, explained: false) }
+    }
+
+    /// Nil where it is not among those that have not ended.
+    public func activeRun(_ id: RunID, explained: Bool = true) -> ActiveRunOverview? {
+        guard let active = runs[id] else { return nil }
+        let hasStarted = active.run.state == .started
+        return ActiveRunOverview(
+            run: active.run, definition: active.definition, details: active.details,
+            explanation: hasStarted ? "" : explained ? explain(active) : active.run.reason)
+    }
+
+    /// Keeps what a running task has told, within a bound over all of them: beyond it the words of the task itself are
+    /// left out, which reach the database at its end all the same.
+    mutating func setDetails(_ details: AttemptDetails?, of id: RunID) {
+        guard let active = runs[id] else { return }
+        detailBytes -= active.details?.reported.utf8.count ?? 0
+        var kept = details
+        if let size = details?.reported.utf8.count, detailBytes + size > Limits.liveDetails {
+            kept?.reported = "{}"
+            kept?.result = nil
+        }
+        detailBytes += kept?.reported.utf8.count ?? 0
+        runs[id]?.details = kept
+    }
+}

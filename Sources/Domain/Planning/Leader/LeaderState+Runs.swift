@@ -3,59 +3,17 @@
 import Timetable
 
 extension LeaderState {
-    // MARK: Beginning
-
-    mutating func launchScheduled(_ job: Job, finding: LaunchPlanner.Finding, isLast: Bool, now: Moment) -> RunID {
-        begin(
-            Run(
-                id: identifiers.run(), job: job.reference, jobName: job.definition.name,
-                cause: .schedule(version: job.version, index: finding.first.index), due: finding.first.due,
-                isHighPriority: job.definition.highPriority, isLast: isLast, startDeadline: finding.startDeadline),
-            definition: job.definition)
-    }
-
-    /// A run that was asked for. It waits for an active one where the job does not allow overlap; it is never dropped.
-    mutating func launchManually(_ job: Job, arguments: String, now: Moment) throws(DomainError) -> RunID {
-        let active = runsOfJob[job.id]?.count ?? 0
-        guard active < Limits.activePerJob else {
-            throw DomainError(.tooMany, "job '\(job.definition.name)' has \(active) runs that have not ended")
-        }
-        guard runs.count < Limits.activeRuns else {
-            throw DomainError(.tooMany, "the cluster has \(runs.count) runs that have not ended, its limit")
-        }
-        let id = identifiers.run()
-        resetEdges(of: job.id)
-        return begin(
-            Run(
-                id: id, job: job.reference, jobName: job.definition.name, cause: .manual(key: id.rawValue),
-                due: uniqueDue(job.id, now: now), adHocArguments: arguments,
-                isHighPriority: job.definition.highPriority),
-            definition: job.definition)
-    }
-
-    mutating func uniqueDue(_ job: JobID, now: Moment) -> Instant {
-        var due = Instant(milliseconds: now.wall.milliseconds)
-        if let last = lastManualDue[job], last >= due { due = Instant(milliseconds: last.milliseconds + 1) }
-        if lastManualDue.count > 10_000 { lastManualDue.removeAll() }
-        lastManualDue[job] = due
-        return due
-    }
-
-    @discardableResult
-    mutating func begin(_ run: Run, definition: JobDefinition) -> RunID {
-        runs[run.id] = ActiveRun(run: run, definition: definition)
-        runsOfJob[run.job.job, default: []].append(run.id)
-        dirtyRuns.insert(run.id)
-        if let deadline = run.startDeadline { wallTimers.insert(.startDeadline(run.id), at: deadline) }
-        queue(run.id)
-        return run.id
-    }
-
     // MARK: Waiting
 
     /// Lets a queued run compete for workers, unless an earlier run of its job has to end first.
     mutating func queue(_ id: RunID) {
-        guard var active = runs[id], active.run.state == .queued, !active.isQueued else { return }
+        guard var active = runs[id], active.run.state == .queued, !active.isQueued, active.run.notBefore == nil else {
+            return
+        }
+        if let missing = missing(active.definition) {
+            doom(id, reason: missing.text)
+            return
+        }
         if active.definition.overlap != .allow, isBlocked(active) {
             active.run.reason = "waits for an earlier run of the job to end"
             runs[id] = active
@@ -77,18 +35,26 @@ extension LeaderState {
         queues[shape]?.removeAll { !waiting.contains($0) }
     }
 
+    /// As many runs of the job as may be active at once are, or compete for workers already. Copies of one multiplexed
+    /// run do not keep each other out.
     private func isBlocked(_ active: ActiveRun) -> Bool {
+        var free = max(1, active.definition.maximumActive)
         for other in runsOfJob[active.run.job.job] ?? [] where other != active.run.id {
-            guard let rival = runs[other] else { continue }
-            if rival.run.state != .queued || rival.isQueued { return true }
+            guard let rival = runs[other], rival.run.cause != active.run.cause else { continue }
+            if rival.run.state != .queued || rival.isQueued {
+                free -= 1
+                if free == 0 { return true }
+            }
         }
         return false
     }
 
     private mutating func releaseNext(of job: JobID) {
-        for id in runsOfJob[job] ?? [] where runs[id]?.run.state == .queued && runs[id]?.isQueued == false {
+        for id in runsOfJob[job] ?? []
+        where runs[id]?.run.state == .queued && runs[id]?.isQueued == false && runs[id]?.run.notBefore == nil {
             queue(id)
-            if runs[id]?.definition.overlap != .allow { return }
+            // The next one of a job that has no more room need not be tried.
+            if runs[id]?.definition.overlap != .allow, runs[id]?.isQueued == false { return }
         }
     }
 
@@ -124,14 +90,7 @@ extension LeaderState {
         switch active.run.state {
         case .offered: return "worker \(active.run.worker) had not claimed it"
         case .queued where !active.isQueued && !active.run.reason.isEmpty: return active.run.reason
-        case .queued:
-            switch PlacementPlanner.choose(
-                resources: active.definition.resources, constraints: active.definition.constraints,
-                excluded: active.excluded, among: candidates())
-            {
-            case .worker: return "it was about to be offered"
-            case .busy(let reason), .impossible(let reason): return reason
-            }
+        case .queued: return explainPlacement(active)
         default: return active.run.reason
         }
     }
@@ -139,16 +98,19 @@ extension LeaderState {
     // MARK: Holding a worker's resources
 
     mutating func hold(_ active: ActiveRun) {
-        guard !active.run.worker.isEmpty else { return }
-        guard runsOfWorker[active.run.worker, default: []].insert(active.run.id).inserted,
-            let used = workers[active.run.worker]?.used
+        guard !active.run.worker.isEmpty,
+            runsOfWorker[active.run.worker, default: []].insert(active.run.id).inserted
+        else { return }
+        activeOfCategory[active.categoryKey, default: 0] += 1
+        guard let used = workers[active.run.worker]?.used
         else { return }
         workers[active.run.worker]?.used = used + active.definition.resources
     }
 
     mutating func letGo(_ active: ActiveRun) {
-        guard runsOfWorker[active.run.worker]?.remove(active.run.id) != nil,
-            let used = workers[active.run.worker]?.used
+        guard runsOfWorker[active.run.worker]?.remove(active.run.id) != nil else { return }
+        activeOfCategory[active.categoryKey, default: 1] -= 1
+        guard let used = workers[active.run.worker]?.used
         else { return }
         workers[active.run.worker]?.used = used - active.definition.resources
         if runsOfWorker[active.run.worker]?.isEmpty == true {
@@ -161,19 +123,22 @@ extension LeaderState {
     // MARK: Ending
 
     /// Ends a try with what its worker said, and decides what follows.
-    mutating func conclude(_ id: RunID, record: AttemptRecord, now: Moment) {
+    mutating func conclude(_ id: RunID, record: AttemptRecord, limit: RetryPlanner.Limit? = nil, now: Moment) {
         guard var active = runs[id] else { return }
         letGo(active)
         let consequence = RetryPlanner.consequence(
             of: record.state, attempt: active.run.attempt, definition: active.definition,
-            abortRequested: active.run.isAbortRequested, now: now.wall, policy: policy)
+            abortRequested: active.run.isAbortRequested, limit: limit, now: now.wall, policy: policy)
         changes.attempts.append(record)
         active.run.startedAt = record.startedAt ?? active.run.startedAt
         active.run.worker = record.worker
         active.lastRecord = record
         runs[id] = active
         switch consequence {
-        case .end(let state): end(id, in: state, reason: record.reason, record: record, now: now)
+        case .end(let state):
+            end(id, in: state, reason: record.reason, record: record, now: now)
+            // Its worker was lost, or it was ended by a limit: nothing that the job itself has done.
+            if state == .lost || limit == .resource { runAgain(active, now: now) }
         case .retry(let notBefore):
             active.become(.waiting)
             active.run.attempt += 1
@@ -187,6 +152,7 @@ extension LeaderState {
             active.isQueued = false
             active.unheard = 0
             runs[id] = active
+            setDetails(nil, of: id)
             dirtyRuns.insert(id)
             awaitRetry(active, now: now)
         }
@@ -197,7 +163,7 @@ extension LeaderState {
         guard var active = runs[id] else { return }
         if active.run.state == .offered && record == nil { letGo(active) }
         let job = active.run.job
-        if active.run.attempt == 0, active.run.state == .queued || active.run.state == .offered,
+        if active.run.attempt == 0, active.run.lane == 0, active.run.state == .queued || active.run.state == .offered,
             record.map({ $0.worker.isEmpty }) ?? true, case .schedule = active.run.cause
         {
             // Nothing was ever started for this occurrence.
@@ -207,9 +173,12 @@ extension LeaderState {
         active.run.reason = reason
         active.run.finishedAt = record?.finishedAt ?? now.wall
         active.run.notBefore = nil
-        finish(active)
         let hasSucceeded = state == .succeeded
         let hasFailed = state == .failed || state == .lost
+        if hasSucceeded || hasFailed, let obstacle = follow(active, record: record, now: now) {
+            active.run.reason = active.run.reason.isEmpty ? obstacle : "\(active.run.reason); \(obstacle)"
+        }
+        finish(active)
         if hasSucceeded || hasFailed {
             changes.tallies.append(Tally(job: job.job, isSuccess: hasSucceeded, at: now.wall))
         }
@@ -226,10 +195,13 @@ extension LeaderState {
             satisfyChildren(of: job.job, by: id, now: now)
         }
         releaseNext(of: job.job)
+        releaseHeld(job.job)
     }
 
     private mutating func finish(_ active: ActiveRun) {
         let id = active.run.id
+        setDetails(nil, of: id)
+        leaveChains(of: active.definition)
         runs[id] = nil
         dirtyRuns.remove(id)
         runsOfJob[active.run.job.job]?.removeAll { $0 == id }
@@ -292,24 +264,53 @@ extension LeaderState {
         return true
     }
 
-    // MARK: Jobs that report their completion
-
-    mutating func armCompletion(_ active: ActiveRun) {
-        guard active.definition.reportsCompletion, active.run.worker.isEmpty, let timeout = active.definition.timeout,
-            let started = active.run.startedAt
-        else { return }
-        wallTimers.insert(.completion(active.run.attemptID), at: started.advanced(by: timeout))
+    /// Ends the runs of the job that were never offered and wait, for earlier ones or for a worker.
+    mutating func flushQueue(of job: JobID, now: Moment) -> [RunID] {
+        let ids = (runsOfJob[job] ?? []).filter { runs[$0]?.run.state == .queued && runs[$0]?.run.attempt == 0 }
+        for id in ids {
+            end(id, in: .aborted, reason: "removed from the job's queue by request", record: nil, now: now)
+        }
+        return ids
     }
 
-    mutating func completionOverdue(_ attempt: AttemptID, now: Moment) {
-        guard let active = runs[attempt.run], active.run.attemptID == attempt, active.run.state == .started else {
-            return
+    mutating func abort(_ ids: [RunID], reason: String, rewinds: Bool, now: Moment) -> [RunID] {
+        var ended: [RunID] = []
+        for id in ids {
+            guard let active = runs[id], kill(id, includingQueued: true, reason: reason, now: now) else { continue }
+            ended.append(id)
+            if rewinds, !active.run.isAbortRequested { runAgain(active, now: now) }
         }
-        conclude(
-            attempt.run,
-            record: AttemptRecord(
-                attempt: attempt, worker: active.run.worker, startedAt: active.run.startedAt, finishedAt: now.wall,
-                state: .failed, reason: "its completion was not reported within the job's timeout"),
-            now: now)
+        return ended
+    }
+
+    /// Ends what is not detached of a job that is being switched off.
+    mutating func abortAll(of job: JobID, reason: String, now: Moment) {
+        for id in runsOfJob[job] ?? [] where runs[id]?.definition.isDetached == false {
+            kill(id, includingQueued: true, reason: reason, now: now)
+        }
+    }
+
+    /// Where the run goes does not change: it may be on its way already.
+    mutating func updateRun(_ id: RunID, _ definition: JobDefinition) throws(DomainError) {
+        guard var active = runs[id] else {
+            throw .notFound("run '\(id)' not found among the runs that have not ended")
+        }
+        var definition = definition
+        definition.resources = active.definition.resources
+        definition.constraints = active.definition.constraints
+        definition.target = active.definition.target
+        definition.category = active.definition.category
+        definition.plugin = active.definition.plugin
+        let former = active.run.context
+        let context = RunContext(
+            definition: definition, source: former?.source ?? "", chain: former?.chain,
+            postData: former?.postData ?? "", worker: former?.worker ?? "")
+        useChains(of: definition)
+        leaveChains(of: active.definition)
+        active.definition = definition
+        active.run.context = context
+        runs[id] = active
+        changes.contexts.removeAll { $0.run == id }
+        changes.contexts.append((run: id, context: context))
     }
 }

@@ -21,6 +21,7 @@ extension LeaderState {
         state.lastHeard = now.uptime
         state.isLive = true
         state.avoidedUntil = .zero
+        if known?.worker.description != description { groupMembers.removeAll() }
         workers[description.name] = state
         watchSilence(of: description.name)
         if known?.worker != worker {
@@ -42,6 +43,13 @@ extension LeaderState {
         var unwanted: [AttemptID] = []
         for held in heartbeat.held where held.phase != .finished && !isWanted(held.attempt, of: heartbeat.worker) {
             unwanted.append(held.attempt)
+        }
+        for held in heartbeat.held {
+            if let details = held.details, let active = runs[held.attempt.run], active.run.worker == heartbeat.worker,
+                active.run.attempt == held.attempt.number
+            {
+                setDetails(details, of: held.attempt.run)
+            }
         }
         checkHeld(heartbeat, now: now)
         return reply(to: heartbeat.worker, kill: unwanted)
@@ -169,7 +177,7 @@ extension LeaderState {
             awaitCompletion(report, record: record)
             return
         }
-        conclude(report.attempt.run, record: record, now: now)
+        conclude(report.attempt.run, record: record, limit: RetryPlanner.limit(of: report.outcome), now: now)
     }
 
     /// The process of a job that reports its completion itself has ended well: no worker holds the run any more.
@@ -200,161 +208,7 @@ extension LeaderState {
         return AttemptRecord(
             attempt: report.attempt, worker: report.worker, startedAt: report.startedAt, finishedAt: report.finishedAt,
             state: RetryPlanner.state(of: report.outcome), exitCode: code, signal: signal, reason: reason,
-            outputTail: report.outputTail)
-    }
-
-    // MARK: Placement
-
-    func candidates() -> [PlacementPlanner.Candidate] {
-        workers.values.filter { $0.isLive && !$0.worker.isDrained && $0.avoidedUntil <= uptime }
-            .sorted { $0.worker.description.name < $1.worker.description.name }
-            .map {
-                PlacementPlanner.Candidate(
-                    name: $0.worker.description.name, attributes: $0.worker.description.attributes, free: $0.free,
-                    capacity: $0.worker.description.capacity)
-            }
-    }
-
-    /// Gives queued runs to workers, in order of priority and due instant; a shape that finds no room waits without
-    /// holding up the others.
-    public mutating func place(now: Moment) {
-        uptime = now.uptime
-        guard !queues.isEmpty else { return }
-        var candidates = candidates()
-        let positions = Dictionary(uniqueKeysWithValues: candidates.enumerated().map { ($1.name, $0) })
-        var offers: [String: [Offer]] = [:]
-        var eligible: [Shape: [Int]] = [:]
-        // Runs that some workers have refused for good: that they find no room says nothing of those behind them.
-        var aside: [RunID] = []
-        var order = MinHeap<QueueKey, Shape>()
-        for shape in Array(queues.keys) { line(up: shape, in: &order) }
-        while let (key, shape) = order.removeFirst() {
-            guard let active = runs[key.id] else { continue }
-            // Constraints are matched once a turn and shape; what changes within a turn is only the room.
-            let places = eligible[shape] ?? candidates.indices.filter { candidates[$0].satisfies(shape.constraints) }
-            eligible[shape] = places
-            let choice = PlacementPlanner.choose(
-                resources: shape.resources, constraints: [], excluded: active.excluded,
-                among: places.count == candidates.count ? candidates : places.map { candidates[$0] })
-            if case .worker(let name) = choice, let position = positions[name] {
-                queues[shape]?.removeFirst()
-                candidates[position].free = candidates[position].free - shape.resources
-                offers[name, default: []].append(offerRun(key.id, to: name, now: now))
-                line(up: shape, in: &order)
-            } else if !active.excluded.isEmpty {
-                queues[shape]?.removeFirst()
-                if isHopeless(active) {
-                    fail(key.id, reason: active.refusal, now: now)
-                } else {
-                    runs[key.id]?.isQueued = false
-                    aside.append(key.id)
-                }
-                line(up: shape, in: &order)
-            }
-        }
-        for id in aside { queue(id) }
-        send(offers)
-    }
-
-    /// Lets a shape compete with its first run that still waits.
-    private mutating func line(up shape: Shape, in order: inout MinHeap<QueueKey, Shape>) {
-        while let (key, id) = queues[shape]?.first {
-            if let active = runs[id], active.run.state == .queued, active.isQueued {
-                order.insert(shape, at: key)
-                return
-            }
-            queues[shape]?.removeFirst()
-        }
-        queues[shape] = nil
-    }
-
-    /// No worker that is there, or only silent for a moment, could run it.
-    private func isHopeless(_ active: ActiveRun) -> Bool {
-        !workers.values.contains { state in
-            let description = state.worker.description
-            return state.isWatched && !state.worker.isDrained && !active.excluded.contains(description.name)
-                && active.definition.resources.fits(in: description.capacity)
-                && active.definition.constraints.allSatisfy { $0.isSatisfied(by: description.attributes) }
-        }
-    }
-
-    private mutating func send(_ offers: [String: [Offer]]) {
-        for (name, list) in offers.sorted(by: { $0.key < $1.key }) {
-            guard let worker = workers[name] else { continue }
-            var rest = list[...]
-            while !rest.isEmpty {
-                let request = rest.prefix(Self.offersThatFit(rest))
-                effects.append(.offer(worker: worker.worker.description, offers: Array(request)))
-                rest = rest.dropFirst(request.count)
-            }
-        }
-    }
-
-    /// How many of the first offers go into one request, by number and by bytes; at least one.
-    private static func offersThatFit(_ offers: ArraySlice<Offer>) -> Int {
-        var bytes = 0
-        var count = 0
-        for offer in offers.prefix(Limits.offersPerRequest) {
-            bytes += offer.command.utf8.count + offer.arguments.reduce(0) { $0 + $1.utf8.count }
-            bytes += offer.environment.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count }
-            if bytes > Limits.offerBytesPerRequest, count > 0 { break }
-            count += 1
-        }
-        return count
-    }
-
-    /// Offers that a former leader, or this one before its state was read anew, has made and that are not claimed.
-    mutating func offerAgain(_ ids: [RunID]) {
-        var offers: [String: [Offer]] = [:]
-        for id in ids {
-            guard let active = runs[id] else { continue }
-            offers[active.run.worker, default: []].append(offer(for: active))
-        }
-        send(offers)
-    }
-
-    private mutating func offerRun(_ id: RunID, to worker: String, now: Moment) -> Offer {
-        guard var active = runs[id] else { preconditionFailure("only runs that have not ended are placed") }
-        active.become(.offered)
-        active.run.worker = worker
-        active.run.offeredAt = now.wall
-        active.run.reason = ""
-        active.offeredAt = now.uptime
-        active.isQueued = false
-        active.unheard = 0
-        runs[id] = active
-        hold(active)
-        dirtyRuns.insert(id)
-        if active.run.attempt == 0, active.persisted == nil || active.persisted?.state == .queued {
-            resetEdges(of: active.run.job.job)
-        }
-        steadyTimers.insert(.offerTimeout(active.run.attemptID), at: now.uptime + policy.offerTimeout)
-        return offer(for: active)
-    }
-
-    func offer(for active: ActiveRun) -> Offer {
-        let definition = active.definition
-        var arguments: [String] = []
-        if !definition.shell {
-            arguments = definition.arguments
-            arguments += active.run.adHocArguments.split(whereSeparator: { $0 == " " || $0 == "\t" }).map(String.init)
-        }
-        return Offer(
-            attempt: active.run.attemptID, job: active.run.job, jobName: active.run.jobName, owner: definition.owner,
-            taskID: active.run.taskID(arguments: arguments.joined(separator: " ")), due: active.run.due,
-            command: definition.command, shell: definition.shell, arguments: arguments,
-            environment: definition.environment, user: definition.runAsUser, resources: definition.resources,
-            constraints: definition.constraints, timeout: definition.timeout, startDeadline: active.run.startDeadline)
-    }
-
-    /// No worker may run it, by their own word.
-    private mutating func fail(_ id: RunID, reason: String, now: Moment) {
-        guard let active = runs[id] else { return }
-        let record = AttemptRecord(
-            attempt: active.run.attemptID, worker: "", startedAt: nil, finishedAt: now.wall, state: .failed,
-            reason: reason)
-        changes.attempts.append(record)
-        end(id, in: .failed, reason: reason, record: record, now: now)
+            outputTail: report.outputTail, details: report.details)
     }
 
     // MARK: Answers to offers

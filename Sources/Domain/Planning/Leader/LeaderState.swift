@@ -45,6 +45,28 @@ public struct LeaderState: Sendable {
     var workers: [String: WorkerState] = [:]
     /// Offered and started runs by worker.
     var runsOfWorker: [String: Set<RunID>] = [:]
+    var catalogue: Catalogue
+    /// Workers of each group; empty: not known.
+    var groupMembers: [String: Set<String>] = [:]
+    /// Offered and started runs by category, of those that have a limit or not.
+    var activeOfCategory: [String: Int] = [:]
+    /// Where the next run of a job with round-robin placement goes on, in the order of the workers' names.
+    var robins: [JobID: Int] = [:]
+    /// Jobs whose next occurrence is due and kept for later: full catch-up drops nothing.
+    var held: Set<JobID> = []
+    /// By the text that names them.
+    var chainTargets: [String: ChainTarget] = [:]
+    var unknownChains: Set<String> = []
+    /// Runs that can never start; they are ended in the next turn, when it is known what follows them.
+    var doomed: [RunID] = []
+    /// Bytes of what running tasks have told of themselves.
+    var detailBytes = 0
+
+    /// Jobs as the database has them, for this turn, and those that the turn itself has stored (nil: deleted).
+    var facts = JobFacts()
+    var jobsOfTurn: [JobID: Job?] = [:]
+    var namesOfTurn: [String: JobID] = [:]
+
     /// Of the turn that is being decided.
     var uptime: Duration
     /// Tries declared lost of late, so that a result that comes after all can be kept.
@@ -78,7 +100,9 @@ public struct LeaderState: Sendable {
             identifiers = former.identifiers
             lostAttempts = former.lostAttempts
             lastManualDue = former.lastManualDue
+            robins = former.robins
         }
+        catalogue = snapshot.catalogue
         agendaThrough = .distantPast
         uptime = now.uptime
         for worker in snapshot.workers.sorted(by: { $0.description.name < $1.description.name }) {
@@ -98,7 +122,9 @@ public struct LeaderState: Sendable {
         for run in found { adopt(run, definition: snapshot.definitions[run.job], now: now) }
         offerAgain(found.filter { $0.state == .offered }.map(\.id))
         // Only when all are known: one that is active blocks the others of its job, whatever their order.
-        for run in found where run.state == .queued { queue(run.id) }
+        for run in found where run.state == .queued {
+            if run.notBefore == nil { queue(run.id) } else { awaitTurn(run.id, now: now) }
+        }
     }
 
     /// What this turn writes. Empties the list.
@@ -116,6 +142,9 @@ public struct LeaderState: Sendable {
             wallTimers.insert(.due(version), at: due)
         }
         postponed.removeAll(keepingCapacity: true)
+        facts = JobFacts()
+        jobsOfTurn.removeAll(keepingCapacity: true)
+        namesOfTurn.removeAll(keepingCapacity: true)
         defer { changes = Changes() }
         return changes
     }
@@ -143,11 +172,13 @@ public struct LeaderState: Sendable {
     /// Runs found in the database by a new leader. Offered ones are offered again to the same worker, which knows them
     /// by their attempt; started ones are followed.
     private mutating func adopt(_ run: Run, definition: JobDefinition?, now: Moment) {
-        var active = ActiveRun(run: run, definition: definition ?? JobDefinition(name: run.jobName))
+        let definition = run.context?.definition ?? definition ?? JobDefinition(name: run.jobName)
+        var active = ActiveRun(run: run, definition: definition)
         active.persisted = .init(state: run.state, attempt: run.attempt)
         active.offeredAt = now.uptime
         runs[run.id] = active
         runsOfJob[run.job.job, default: []].append(run.id)
+        useChains(of: definition)
         switch run.state {
         case .offered:
             hold(active)
@@ -191,6 +222,8 @@ struct ActiveRun: Sendable {
     var refusal = ""
     var isQueued = false
     var lastRecord: AttemptRecord?
+    /// What its worker last told of it.
+    var details: AttemptDetails?
 
     init(run: Run, definition: JobDefinition) {
         self.run = run
@@ -202,13 +235,31 @@ struct ActiveRun: Sendable {
         run.state = state
     }
 
-    var shape: Shape { Shape(resources: definition.resources, constraints: definition.constraints) }
+    var shape: Shape {
+        Shape(
+            resources: definition.resources, constraints: definition.constraints, target: definition.target,
+            worker: run.context?.worker ?? "", category: definition.category, plugin: definition.plugin)
+    }
+
+    /// For counting what a category has; a job without one is in `general`.
+    var categoryKey: String { definition.category.isEmpty ? "general" : definition.category }
+
+    /// An occurrence of a job with full catch-up, which a loss does not use up (cronicle.md §2.6).
+    var mayRunAgain: Bool {
+        guard case .schedule = run.cause else { return false }
+        return definition.catchUp == .all && !definition.isMultiplexed
+    }
 }
 
 /// Runs that need the same of a worker wait in one queue: when the first finds no room the others need not be tried.
 struct Shape: Hashable, Sendable {
     var resources: Resources
     var constraints: [Constraint]
+    var target: Target
+    /// The only one that may take it; empty: any.
+    var worker: String
+    var category: String
+    var plugin: String
 }
 
 struct QueueKey: Comparable, Sendable {
@@ -255,6 +306,8 @@ enum SteadyTimer: Sendable {
     /// A worker that no leader has heard of has runs.
     case absence(String)
     case requeue(AttemptID)
+    /// The turn of a copy of a multiplexed run has come.
+    case stagger(RunID)
     /// Nothing but a turn, in which queued runs are placed.
     case reconsider
 }
