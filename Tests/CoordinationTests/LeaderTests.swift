@@ -164,7 +164,7 @@ import Timetable
             try await loop.until { stage.store.inFlight == 1 }
             try await loop.until { !trust.isValid(at: loop.monotonicNow) }
             stage.store.open()
-            guard case .run = try await reply else { throw Timeout() }
+            guard case .launched = try await reply else { throw Timeout() }
             await office.value
             #expect(stage.end.error.withLock { $0 is LossOfOffice })
             #expect(stage.transport.offered.isEmpty)
