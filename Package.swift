@@ -71,7 +71,9 @@ let package = Package(
         layer(
             "CommandLineTool",
             [
-                "Node", "Storage", "PostgresClient", "HTTPTransport", "HTTP", "JSON", "Domain", "Timetable", "Runtime",
+                "Node", "Execution", "Storage", "PostgresClient", "HTTPTransport", "HTTP", "JSON", "Domain",
+                "Timetable",
+                "Runtime",
                 "Crypto",
             ]),
 

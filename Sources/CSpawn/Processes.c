@@ -38,17 +38,33 @@ int cspawn_read_process(pid_t process, struct cspawn_process *facts) {
     int parent = 0, group = 0, session = 0;
     char state = 0;
     unsigned long long start_time = 0;
+    unsigned long user = 0, system = 0;
+    long children_user = 0, children_system = 0, resident = 0;
     int read_fields = sscanf(
-        after_name + 1, " %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &state,
-        &parent, &group, &session, &start_time);
-    if (read_fields != 5) return -1;
+        after_name + 1, " %c %d %d %d %*d %*d %*u %*u %*u %*u %*u %lu %lu %ld %ld %*d %*d %*d %*d %llu %*u %ld", &state,
+        &parent, &group, &session, &user, &system, &children_user, &children_system, &start_time, &resident);
+    if (read_fields != 10) return -1;
     facts->process = process;
     facts->parent = parent;
     facts->group = group;
     facts->session = session;
     facts->start_time = start_time;
+    facts->processor_ticks = user + system + (unsigned long)children_user + (unsigned long)children_system;
+    facts->resident_pages = resident;
     facts->state = state;
     return 0;
+}
+
+int64_t cspawn_resident_pages(pid_t process) {
+    int descriptor = open_of(process, "statm");
+    if (descriptor < 0) return -1;
+    char text[STAT_CAPACITY];
+    ssize_t count = read(descriptor, text, sizeof text - 1);
+    close(descriptor);
+    if (count <= 0) return -1;
+    text[count] = 0;
+    long long resident = 0;
+    return sscanf(text, "%*d %lld", &resident) == 1 ? resident : -1;
 }
 
 long cspawn_list_processes(struct cspawn_process *list, size_t capacity) {

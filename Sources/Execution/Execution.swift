@@ -16,8 +16,8 @@
 // What the next start of the worker finds after a crash: see `WorkerAgent+Recovery.swift`.
 //
 // Folders: Agent (who decides and remembers), Journal (what survives a crash), Process (the real launcher; the
-// simulation has another). It knows neither HTTP nor SQL: nodes are `ReportSink`s. Who calls it: Node, which hands
-// the leader's requests to `WorkerAgent.offer` and `.kill`.
+// simulation has another), ControlGroups (limits that the kernel holds), Meter (limits that are held by looking). It
+// knows neither HTTP nor SQL: nodes are `ReportSink`s. Who calls it: Node, which hands the leader's requests to `WorkerAgent.offer` and `.kill`.
 
 /// Bounds and pauses of a worker. Those that an operator may want to change stand in `WorkerConfiguration`.
 enum ExecutionLimits {
@@ -50,6 +50,8 @@ enum ExecutionLimits {
     static let outputEnd: Duration = .seconds(1)
     /// Time for a killed process to vanish before the worker stops waiting for it (it hangs in the kernel).
     static let afterKill: Duration = .seconds(30)
+    /// How often runs are looked at for their limits.
+    static let sampling: Duration = .milliseconds(500)
     /// How deep a sandbox is emptied.
     static let sandboxDepth = 128
 }

@@ -1,6 +1,6 @@
 import Crypto
 import Domain
-import Execution
+public import Execution
 import Glibc
 import HTTP
 import HTTPTransport
@@ -26,6 +26,10 @@ public struct WorkerHostConfiguration: Sendable {
     public var disk: Double?
     public var allowedUsers: Set<String> = []
     public var defaultUser = ""
+    /// Hard limits by control groups.
+    public var groups = ControlGroupSettings()
+    /// Processes and threads of a run whose job names no lower limit; 0: any number.
+    public var processLimit: Int64 = 4_096
     public var killGrace = Duration.seconds(10)
     /// How long running commands get to end when the worker is stopped.
     public var stopGrace = Duration.seconds(10)
@@ -71,15 +75,23 @@ public struct WorkerHost: Sendable {
             HTTPReportSink(client: signed, url: $0)
         }
         try Self.makeDirectory(configuration.workDirectory)
-        let description = try describe()
-        let settings = SpawnSettings(workDirectory: configuration.workDirectory)
+        var settings = SpawnSettings(workDirectory: configuration.workDirectory)
+        settings.groups = configuration.groups
+        settings.processLimit = configuration.processLimit
+        settings.remainsGrace = configuration.killGrace
+        let launcher = try SpawnLauncher(settings, loop: loop, log: log)
+        defer { launcher.shutDown() }
+        let description = try describe(launcher.capabilities)
         let journal = FileJournal(directory: configuration.workDirectory, timekeeper: loop, log: log)
         let worker = workerConfiguration(description)
-        if worker.users.ownUser == "root", worker.users.defaultUser.isEmpty {
-            log.warning("commands of jobs that name no user run as root: give --default-user to change that")
+        for name in worker.users.unknown {
+            log.warning("this machine has no user '\(name)': jobs that are to run as this user will be refused")
+        }
+        if worker.users.mayChange {
+            log.notice("commands of jobs that name no user run as '\(worker.users.defaultUser)' (--default-user)")
         }
         let agent = WorkerAgent(
-            configuration: worker, uplink: uplink, launcher: try SpawnLauncher(settings, loop: loop, log: log),
+            configuration: worker, uplink: uplink, launcher: launcher,
             journal: journal, timekeeper: loop, log: log)
         let verifier = try MessageVerifier(ring: ring, direction: .nodeToWorker, name: configuration.name)
         let server = HTTPServer(
@@ -91,6 +103,9 @@ public struct WorkerHost: Sendable {
         log.notice(
             "listening on \(configuration.host):\(port), offering \(description.capacity.cpus) cpus, "
                 + "\(description.capacity.memory) MB memory, \(description.capacity.disk) MB disk")
+        log.notice(
+            "hard limits: \(launcher.capabilities.text) (control groups: \(launcher.capabilities.kind)); "
+                + "limits of usage, log size and time are held by looking")
         try await serve(agent, stop: stop)
         await journal.close()
         await server.drain(deadline: .seconds(2))
@@ -133,6 +148,7 @@ public struct WorkerHost: Sendable {
             .json([
                 "status": "ok", "worker": .string(description.name), "version": .string(description.version),
                 "held": .integer(Int64(await agent.held.count)),
+                "survivors": .integer(Int64(await agent.survivors)),
             ])
         }
         let complete = router
@@ -153,8 +169,11 @@ public struct WorkerHost: Sendable {
         return worker
     }
 
-    private func describe() throws -> WorkerDescription {
+    /// What it can enforce are attributes: a job may ask for it by a constraint, such as `enforces LIKE .*memory.*`.
+    private func describe(_ capabilities: GroupCapabilities) throws -> WorkerDescription {
         var attributes = configuration.attributes
+        attributes["enforces"] = capabilities.text
+        attributes["cgroups"] = capabilities.kind
         if attributes["hostname"] == nil { attributes["hostname"] = HostFacts.hostName }
         let disk = configuration.disk ?? Double(HostFacts.freeDiskMegabytes(configuration.workDirectory) ?? 0)
         return WorkerDescription(

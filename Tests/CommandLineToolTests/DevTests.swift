@@ -24,7 +24,7 @@ struct DevTests {
         let plan = DevPlan(
             .init(nodes: 2, workers: 1, port: 9000, dataDirectory: "d"), folder: "/data",
             databaseURL: "postgresql:///x",
-            secretFile: "/data/secret", workerPorts: [18080, 18081])
+            secretFile: "/data/secret", workerPorts: [18080, 18081], isRoot: false)
         #expect(plan.nodes.map(\.name) == ["node-1", "node-2"])
         #expect(plan.nodes.map(\.url) == ["http://127.0.0.1:9000", "http://127.0.0.1:9001"])
         #expect(

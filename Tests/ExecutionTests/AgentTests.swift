@@ -329,7 +329,7 @@ struct AgentTests {
             _ = try await rig.offer([sampleOffer(attempt(1), timeout: .milliseconds(50))])
             try await eventually("it is reported", on: rig.loop) { !rig.uplink.reports.isEmpty }
             #expect(rig.uplink.reports[0].outcome == .timedOut)
-            #expect(rig.uplink.reports[0].reason.contains("limit"))
+            #expect(rig.uplink.reports[0].reason == "Exceeded maximum run time (0 seconds)")
         }
     }
 
@@ -337,7 +337,7 @@ struct AgentTests {
     func outputProblem() {
         let end = ProcessEnd(
             status: .exited(code: 0), wasEnded: true, outputTail: "", outputProblem: "the worker's disk is full")
-        let (outcome, reason) = AttemptEnd.describe(end, ending: nil, timeout: nil)
+        let (outcome, reason) = AttemptEnd.describe(end, ending: nil, offer: sampleOffer(attempt(1)))
         #expect(outcome == .interrupted)
         #expect(reason == "the worker's disk is full")
     }
@@ -345,7 +345,7 @@ struct AgentTests {
     @Test("a command that ended by itself while it was being killed has ended by itself")
     func natural() {
         let end = ProcessEnd(status: .exited(code: 0), wasEnded: false, outputTail: "")
-        #expect(AttemptEnd.describe(end, ending: .aborted, timeout: nil).0 == .exited(code: 0))
+        #expect(AttemptEnd.describe(end, ending: .aborted, offer: sampleOffer(attempt(1))).0 == .exited(code: 0))
     }
 
     @Test("reports are repeated until acknowledged, and one that is not acknowledged holds up nobody")

@@ -38,14 +38,18 @@ struct Bench: Sendable {
     }
 }
 
-private func withBench(
+func withBench(
     change: @Sendable @escaping (inout SpawnSettings) -> Void = { _ in },
     _ body: @Sendable @escaping (Bench) async throws -> Void
 ) async throws {
-    try await onLoop { loop in try await body(Bench(loop, change: change)) }
+    try await onLoop { loop in
+        let bench = try Bench(loop, change: change)
+        defer { bench.launcher.shutDown() }
+        try await body(bench)
+    }
 }
 
-private func isAlive(_ process: Int32) -> Bool {
+func isAlive(_ process: Int32) -> Bool {
     guard let text = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8) else { return false }
     // A zombie is dead.
     return text.split(separator: ")").last?.hasPrefix(" Z") == false
@@ -329,6 +333,8 @@ struct LauncherTests {
             }
             #expect(Set(ends.map(\.status)) == Set((0..<200).map { .exited(code: $0) }))
             #expect(Set(ends.map(\.outputTail)) == Set((0..<200).map { "\($0)\n" }))
+            // Groups that are kept for later have some open.
+            bench.launcher.shutDown()
             try await eventually("descriptors are closed", on: bench.loop) {
                 Self.descriptors(below: bench.scratch.path) == before
             }
@@ -378,16 +384,18 @@ struct LauncherTests {
 
     @Test("survivors of a former worker are ended, found by process and by sandbox; others are not")
     func survivors() async throws {
-        try await withBench { bench in
+        try await withBench(change: { $0.groups.isWanted = false }) { bench in
             let first = try await bench.launch(
                 sampleOffer(attempt(1), command: "echo before; trap '' TERM; sleep 1000; sleep 1000"))
             let second = try await bench.launch(sampleOffer(attempt(2), command: "exec sleep 1000"))
             let third = try await bench.launch(sampleOffer(attempt(3), command: "exec sleep 1000"))
             try await eventually("it runs", on: bench.loop) { try bench.log(attempt(1)) == "before\n" }
             // As a later start of the worker would: it knows the process of the first only.
-            let later = try SpawnLauncher(
-                SpawnSettings(workDirectory: bench.scratch.path), loop: bench.loop, log: quiet)
+            var settings = SpawnSettings(workDirectory: bench.scratch.path)
+            settings.groups.isWanted = false
+            let later = try SpawnLauncher(settings, loop: bench.loop, log: quiet)
             #expect(bench.scratch.exists("runs/r1-0"))
+            defer { later.shutDown() }
             let tails = await later.endSurvivors(
                 [Survivor(attempt: attempt(1), process: first.identity), Survivor(attempt: attempt(2), process: nil)],
                 grace: .milliseconds(200))

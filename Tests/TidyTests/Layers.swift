@@ -46,7 +46,8 @@ enum Layers {
             "Compression",
         ],
         "CommandLineTool": [
-            "Node", "Storage", "PostgresClient", "HTTPTransport", "HTTP", "JSON", "Domain", "Timetable", "Runtime",
+            "Node", "Execution", "Storage", "PostgresClient", "HTTPTransport", "HTTP", "JSON", "Domain", "Timetable",
+            "Runtime",
             "Crypto",
         ],
         "carillon": ["CommandLineTool"],

@@ -27,6 +27,8 @@ enum cspawn_step {
     CSPAWN_STEP_PRIVILEGES,
     CSPAWN_STEP_DESCRIPTORS,
     CSPAWN_STEP_EXECUTE,
+    CSPAWN_STEP_CONTROL_GROUP,
+    CSPAWN_STEP_WORKING_DIRECTORY,
 };
 
 struct cspawn_request {
@@ -49,6 +51,15 @@ struct cspawn_request {
     size_t group_count;
     /// Sets no_new_privs: set-user-id programs give nothing.
     bool no_new_privileges;
+    /// Entered with the rights of the user that was changed to; NULL: `directory` stays.
+    const char *working_directory;
+    /// Files `tasks` of control groups of version 1, open for writing: the child puts itself into each.
+    const int *task_files;
+    size_t task_file_count;
+    /// Directory of a control group of version 2 in which the child is born; -1: none.
+    int control_group;
+    /// Its `cgroup.procs`, open for writing, for kernels that cannot bear a child there; -1: none.
+    int control_group_processes;
 };
 
 struct cspawn_result {
@@ -86,12 +97,19 @@ struct cspawn_process {
     pid_t group;
     pid_t session;
     uint64_t start_time;
+    /// Clock ticks of processor time, with those of the children that it has waited for.
+    uint64_t processor_ticks;
+    /// Pages in memory.
+    int64_t resident_pages;
     /// 'Z' for one that has ended and was not waited for.
     char state;
 };
 
 /// Reads /proc/<process>/stat. Returns 0, or -1 when there is no such process.
 int cspawn_read_process(pid_t process, struct cspawn_process *facts);
+
+/// Pages in memory of a process; -1 when there is no such process.
+int64_t cspawn_resident_pages(pid_t process);
 
 /// All processes that /proc shows, at most `capacity`. Returns how many, or -1 with errno.
 long cspawn_list_processes(struct cspawn_process *list, size_t capacity);

@@ -64,12 +64,12 @@ enum ManagementRoute {
 enum ManagementTable {
     static func workers(_ answer: JSONValue) -> Table {
         var table = Table(
-            ["NAME", "STATE", "RUNNING", "CPUS", "MEMORY MB", "URL", "LAST SEEN"], rightAligned: [2, 3, 4])
+            ["NAME", "STATE", "RUNNING", "CPUS", "MEMORY MB", "ENFORCES", "URL", "LAST SEEN"], rightAligned: [2, 3, 4])
         for worker in answer["workers"]?.arrayValue ?? [] {
             table.add([
                 text(worker["name"]), text(worker["state"]), text(worker["running"]),
                 share(worker["used_cpus"], worker["cpus"]), share(worker["used_memory_mb"], worker["memory_mb"]),
-                text(worker["url"]), text(worker["last_seen"]),
+                text(worker["attributes"]?["enforces"]), text(worker["url"]), text(worker["last_seen"]),
             ])
         }
         return table

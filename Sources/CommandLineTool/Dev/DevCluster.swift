@@ -123,7 +123,8 @@ final class DevCluster: @unchecked Sendable {
         let key = try await administratorKey(folder, databaseURL: postgres.url)
 
         let plan = DevPlan(
-            settings, folder: folder, databaseURL: postgres.url, secretFile: secretFile, workerPorts: workerPorts)
+            settings, folder: folder, databaseURL: postgres.url, secretFile: secretFile, workerPorts: workerPorts,
+            isRoot: geteuid() == 0)
         let nodes = try plan.nodes.map { ($0, try start(.node, $0.name, own($0.words))) }
         let workers = try plan.workers.map { ($0, try start(.worker, $0.name, own($0.words))) }
         try await withThrowingTaskGroup(of: Void.self) { group in

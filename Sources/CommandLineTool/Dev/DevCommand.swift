@@ -31,6 +31,9 @@ enum DevCommand {
             administrator's key, which DIR/admin.key keeps. A node or worker that dies is started again: kill the \
             leader with kill -9 and watch another one take over.
 
+            Commands run as whoever has started this, root included (a worker of a real cluster that root has started \
+            runs them as nobody).
+
             ctrl-C stops all of it. Started again with the same DIR it has kept everything.
             """,
         examples: ["carillon dev", "carillon dev --nodes 3 --workers 2 --data-dir /tmp/try"],

@@ -10,8 +10,15 @@ struct DevPlan: Equatable, Sendable {
     var nodes: [Member]
     var workers: [Member]
 
-    /// - Parameter workerPorts: as many as there are workers.
-    init(_ settings: DevCommand.Settings, folder: String, databaseURL: String, secretFile: String, workerPorts: [Int]) {
+    /// - Parameters:
+    ///   - workerPorts: as many as there are workers.
+    ///   - isRoot: root runs it. Then commands run as root, and not as nobody as on other workers: this is the
+    ///     cluster of whoever has typed the command and holds its only key, and jobs are expected to do what they would
+    ///     do at a prompt.
+    init(
+        _ settings: DevCommand.Settings, folder: String, databaseURL: String, secretFile: String, workerPorts: [Int],
+        isRoot: Bool
+    ) {
         nodes = (0..<settings.nodes).map { index in
             let name = "node-\(index + 1)"
             let address = "127.0.0.1:\(settings.port + index)"
@@ -31,7 +38,7 @@ struct DevPlan: Equatable, Sendable {
                 words: ["worker"] + nodeOptions + [
                     "--listen", address, "--advertise", "http://\(address)", "--name", name,
                     "--secret-file", secretFile, "--work-dir", "\(folder)/\(name)",
-                ])
+                ] + (isRoot ? ["--default-user", "root"] : []))
         }
     }
 

@@ -1,3 +1,4 @@
+import Execution
 import Glibc
 import Node
 import Runtime
@@ -19,14 +20,37 @@ enum WorkerCommand {
         "work-dir", "DIR", "journal, sandboxes and logs; belongs to this worker alone",
         default: "/var/lib/carillon/worker")
     private static let users = Option<[String]>.list(
-        "allow-user", "USER", "a user that jobs may run as; without it jobs run as the worker's own")
+        "allow-user", "USER",
+        "a user that jobs may name, by name or number; for root as for others there is no other way")
     private static let defaultUser = Option<String>.text(
-        "default-user", "USER", "whom jobs run as that name nobody", default: "")
+        "default-user", "USER",
+        "whom jobs run as that name nobody (default: the worker's own, and nobody if root starts it)",
+        default: "")
+    private static let enforce = Option<[String]>.list(
+        "enforce", "LIMIT",
+        "memory, cpu or processes: what control groups shall hold hard (default: all three), or none")
+    private static let groupParent = Option<String>.text(
+        "cgroup-parent", "PATH",
+        "control group below which runs get theirs, as /proc/self/cgroup writes it (default: the worker's own)",
+        default: "")
+    private static let processLimit = Option<Int>.integer(
+        "process-limit", "N", "processes and threads of one run; 0: any number", in: 0...4_194_304, default: 4_096)
     private static let killGrace = Option<Duration>.seconds(
         "kill-grace", "between TERM and KILL of a command that is ended", in: 0...3_600, default: 10)
 
     static let command = Command(
         path: ["worker"], summary: "Run one worker",
+        details: """
+            Runs what the leader gives it, each run in a control group of its own where the machine has them (version \
+            1, 2 or both): a run that needs more than its job's memory is killed, and told so; it gets no more processor \
+            time than its job's cpus, counted by the second, and in proportion to them when several compete; and no \
+            more processes than the limit. Chronos gives a job that names nothing 128 MB and 0.1 cpus: a worker that \
+            shall only weigh runs against each other, as Mesos does, is started with --enforce memory --enforce \
+            processes. What a worker can hold is logged at its start and shown by "carillon worker list"; where the \
+            machine lets it hold nothing, the limits that a job names for a sustained time are held by looking.
+
+            On a machine with systemd and version 2 only, run it as a service with Delegate=yes.
+            """,
         examples: [
             "carillon worker --node http://node-1:8080 --node http://node-2:8080 --listen 0.0.0.0:18080 "
                 + "--advertise http://worker-1:18080 --name worker-1 --secret-file /etc/carillon/secret"
@@ -35,7 +59,8 @@ enum WorkerCommand {
             nodes.declaration, ServerOptions.listen.declaration, advertise.declaration, ServerOptions.name.declaration,
             ServerOptions.secretFile.declaration, attributes.declaration, cpus.declaration, memory.declaration,
             disk.declaration, workDirectory.declaration, users.declaration, defaultUser.declaration,
-            killGrace.declaration, ServerOptions.logLevel.declaration,
+            enforce.declaration, groupParent.declaration, processLimit.declaration, killGrace.declaration,
+            ServerOptions.logLevel.declaration,
         ]
     ) { arguments in
         try ServerOptions.setLogLevel(arguments)
@@ -58,8 +83,33 @@ enum WorkerCommand {
         configuration.disk = try arguments.get(disk)
         configuration.allowedUsers = Set(try arguments.get(users))
         configuration.defaultUser = try arguments.get(defaultUser)
+        configuration.groups = try groups(arguments)
+        configuration.processLimit = Int64(try arguments.get(processLimit))
         configuration.killGrace = try arguments.get(killGrace)
         return configuration
+    }
+
+    private static func groups(_ arguments: Arguments) throws -> ControlGroupSettings {
+        var settings = ControlGroupSettings()
+        let words = try arguments.get(enforce)
+        if !words.isEmpty {
+            settings.enforced = []
+            for word in words where word != "none" {
+                guard let limit = EnforcedLimit(rawValue: word) else {
+                    throw UsageError("--enforce: '\(word)' is none of memory, cpu, processes and none")
+                }
+                settings.enforced.insert(limit)
+            }
+            guard !words.contains("none") || words.count == 1 else {
+                throw UsageError("--enforce: none stands alone")
+            }
+        }
+        settings.parent = try arguments.get(groupParent)
+        while settings.parent.hasSuffix("/") { settings.parent.removeLast() }
+        guard settings.parent.isEmpty || settings.parent.hasPrefix("/"), !settings.parent.contains("..") else {
+            throw UsageError("--cgroup-parent: '\(settings.parent)' is no path of a group, such as /carillon")
+        }
+        return settings
     }
 
     private static func absolute(_ path: String) throws -> String {

@@ -5,7 +5,10 @@ import Timetable
 /// An attempt that a worker has in its journal, with what is known of it in memory.
 struct Holding: Sendable {
     /// Why somebody ended it. The first one counts.
-    enum Ending: Sendable, Hashable { case aborted, timedOut, stopped }
+    enum Ending: Sendable, Hashable {
+        case aborted, timedOut, stopped
+        case exceeded(ExceededLimit, reason: String)
+    }
 
     /// Nil for one of a former process of the worker.
     var offer: Offer?
@@ -18,6 +21,11 @@ struct Holding: Sendable {
     var process: (any RunningProcess)?
     var ending: Ending?
     var report: AttemptReport?
+    /// What is known of it while it runs.
+    var details = AttemptDetails()
+    /// What a heartbeat has told of that.
+    var toldDetails: AttemptDetails?
+    var limits: LimitWatch?
 
     init(offer: Offer, user: String, claimUntil: MonotonicInstant) {
         self.offer = offer

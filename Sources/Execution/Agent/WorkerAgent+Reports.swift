@@ -65,9 +65,11 @@ extension WorkerAgent {
             do throws(TransportError) {
                 let reply: HeartbeatReply
                 if isRegistered {
-                    let heartbeat = WorkerHeartbeat(
-                        worker: workerName, boot: boot, held: held, freeDisk: await launcher.freeDisk())
-                    reply = try await uplink.heartbeat(heartbeat)
+                    let freeDisk = await launcher.freeDisk()
+                    let held = heldWithNews()
+                    reply = try await uplink.heartbeat(
+                        WorkerHeartbeat(worker: workerName, boot: boot, held: held, freeDisk: freeDisk))
+                    noteTold(held)
                     isRegistered = !reply.mustRegister
                 } else {
                     reply = try await uplink.register(configuration.description)

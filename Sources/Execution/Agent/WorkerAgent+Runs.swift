@@ -30,14 +30,17 @@ extension WorkerAgent {
     func end(_ attempt: AttemptID, because ending: Holding.Ending) async {
         guard let holding = holdings[attempt], holding.phase != .finished, holding.ending == nil else { return }
         holdings[attempt]?.ending = ending
-        await holding.process?.end(grace: configuration.killGrace)
+        // What the kernel has killed a part of needs no time to tidy up.
+        var grace = configuration.killGrace
+        if case .exceeded(.hardMemory, _) = ending { grace = .zero }
+        await holding.process?.end(grace: grace)
     }
 
     private func reasonNotToStart(_ holding: Holding, _ offer: Offer) -> String? {
         switch holding.ending {
         case .aborted: return "ended on request before it was started"
         case .stopped: return "the worker was stopped before it was started"
-        case .timedOut, nil: break
+        case .timedOut, .exceeded, nil: break
         }
         // A claim is granted in time; only a worker that was stopped or suspended since then comes here.
         if let deadline = offer.startDeadline, deadline.advanced(by: ExecutionLimits.lateStart) < wallNow {
@@ -50,6 +53,12 @@ extension WorkerAgent {
         let startedAt = wallNow
         holdings[attempt]?.startedAt = startedAt
         holdings[attempt]?.process = process
+        holdings[attempt]?.details.process = process.identity.process
+        if let offer = holdings[attempt]?.offer {
+            holdings[attempt]?.limits = LimitWatch(
+                offer.extras?.limits ?? .none, hardMemory: offer.resources.memory)
+        }
+        runStarted.signal()
         // Without a flush: it serves to find the process again, and if the machine crashes there is none to find.
         journal.enqueue([.started(attempt, process: process.identity, at: startedAt)], durable: false) { _ in }
         // Asked to end while it was being launched.
@@ -74,8 +83,10 @@ extension WorkerAgent {
     }
 
     private func report(_ attempt: AttemptID, _ end: ProcessEnd, offer: Offer) {
-        let (outcome, reason) = AttemptEnd.describe(
-            end, ending: holdings[attempt]?.ending, timeout: offer.timeout)
+        let (outcome, reason) = AttemptEnd.describe(end, ending: holdings[attempt]?.ending, offer: offer)
+        holdings[attempt]?.details.logBytes = end.outputBytes
+        holdings[attempt]?.details.survivors = end.survivors
+        survivors += end.survivors
         finish(attempt, outcome, reason: reason, outputTail: end.outputTail)
     }
 
@@ -85,12 +96,14 @@ extension WorkerAgent {
         guard let holding = holdings[attempt], holding.phase != .finished else { return }
         let report = AttemptReport(
             attempt: attempt, worker: workerName, boot: boot, startedAt: holding.startedAt, finishedAt: wallNow,
-            outcome: outcome, reason: Self.bounded(reason), outputTail: outputTail)
+            outcome: outcome, reason: Self.bounded(reason), outputTail: outputTail,
+            details: holding.details == AttemptDetails() ? nil : holding.details)
         holdings[attempt]?.phase = .finished
         holdings[attempt]?.report = report
         holdings[attempt]?.process = nil
         release(holding)
         holdings[attempt]?.offer = nil
+        holdings[attempt]?.toldDetails = nil
         let log = self.log
         journal.enqueue([.finished(report)], durable: true) { failure in
             if let failure { log.error("the end of \(attempt) is not in the journal: \(failure)") }

@@ -31,6 +31,9 @@ public actor WorkerAgent: Service {
     let leaderChanged = WakeUp()
     let heartbeatWanted = WakeUp()
     let becameIdle = WakeUp()
+    let runStarted = WakeUp()
+    /// Processes that were still alive long after they were killed, since this worker's start: for metrics.
+    public internal(set) var survivors = 0
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { timekeeper.asUnownedSerialExecutor() }
 
@@ -59,6 +62,7 @@ public actor WorkerAgent: Service {
             group.addTask(executorPreference: timekeeper) { await self.keepInTouch() }
             group.addTask(executorPreference: timekeeper) { await self.deliverReports() }
             group.addTask(executorPreference: timekeeper) { await self.keepHouse() }
+            group.addTask(executorPreference: timekeeper) { await self.watchUsage() }
         }
     }
 

@@ -57,6 +57,9 @@ final class OutputLog: Sendable {
         if let failure { throw failure }
     }
 
+    /// Bytes that were written to it so far, those that were left out included.
+    var total: Int { state.withLock { $0.total } }
+
     /// Puts the parts together and closes the file. Gives the end of the output even where that fails.
     func finish() -> (tail: String, failure: LaunchError?) {
         state.withLock { state in

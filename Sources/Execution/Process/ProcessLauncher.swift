@@ -4,9 +4,10 @@
 // environment from nothing, output through a pipe into a bounded file. A started process is a `SpawnedProcess`, an
 // actor on the loop: pidfd and pipe are the loop's sources; whatever blocks (spawn, files, /proc) goes to small pools.
 //
-// Descendants are found by session, group and parent, and those that have left all three (double fork and setsid) by
-// being children of this process, which is their subreaper, and by the sandbox named in their environment. A process
-// that has done all of that and cleared its environment has escaped; only a control group could hold it.
+// All that belongs to a run stands in its control group, wherever there are control groups (see ControlGroups). Where
+// there are none, descendants are found by session, group and parent, and those that have left all three (double fork
+// and setsid) by being children of this process, which is their subreaper, and by the sandbox named in their
+// environment. A process that has done all of that and cleared its environment has escaped there.
 
 public import Domain
 
@@ -51,11 +52,18 @@ public protocol ProcessLauncher: Sendable {
     /// at the start, also when there are none: then there may still be something to tidy up.
     func endSurvivors(_ survivors: [Survivor], grace: Duration) async -> [AttemptID: String]
 
+    /// What the runs use now: one look at all of them. In no order; those that have just begun may be missing.
+    func sample() async -> [UsageSample]
+
     /// Megabytes that are free below the work directory.
     func freeDisk() async -> Double
 
     /// Regular cleaning: old logs, dead strays.
     func tidy() async
+}
+
+extension ProcessLauncher {
+    public func sample() async -> [UsageSample] { [] }
 }
 
 public protocol RunningProcess: Sendable {
@@ -83,6 +91,11 @@ public struct ProcessEnd: Hashable, Sendable {
     public let outputTail: String
     /// Why its output could not be kept, which makes the try a failure; nil when it was.
     public let outputProblem: String?
+    /// The kernel has killed it, or a part of it, because it needed more memory than it may have.
+    public var wasKilledForMemory = false
+    /// Processes of it that were still alive long after KILL.
+    public var survivors = 0
+    public var outputBytes: Int64 = 0
 
     public init(status: Status, wasEnded: Bool, outputTail: String, outputProblem: String? = nil) {
         self.status = status

@@ -18,6 +18,10 @@ enum SpawnFailure {
             return LaunchError("the command '\(executable)' could not be executed: \(words)")
         case (CSPAWN_STEP_CLONE.rawValue, EAGAIN):
             return LaunchError("the worker's machine has no room for another process: \(words)")
+        case (CSPAWN_STEP_CONTROL_GROUP.rawValue, _):
+            return LaunchError("the command could not be put into its control group: \(words)")
+        case (CSPAWN_STEP_WORKING_DIRECTORY.rawValue, _):
+            return LaunchError("the command's working directory cannot be entered as '\(user)': \(words)")
         case (CSPAWN_STEP_GROUPS.rawValue, _), (CSPAWN_STEP_GROUP.rawValue, _), (CSPAWN_STEP_USER.rawValue, _),
             (CSPAWN_STEP_VERIFY_USER.rawValue, _):
             return LaunchError("the worker cannot run a command as '\(user)': \(words)")

@@ -22,6 +22,10 @@ public struct SpawnSettings: Sendable {
     /// Every child of this process is a command or its descendant. False only where others start processes too, as in
     /// tests: then strays that cannot be told to belong to a try are left alone.
     public var ownsAllChildren = true
+    /// Hard limits by control groups.
+    public var groups = ControlGroupSettings()
+    /// Processes and threads of a run whose job names no lower limit; 0: any number.
+    public var processLimit: Int64 = 4_096
 
     public init(workDirectory: String) {
         self.workDirectory = workDirectory
@@ -36,6 +40,10 @@ public final class SpawnLauncher: ProcessLauncher {
     private let loop: EventLoop
     private let log: Log
     private let children = ChildTable()
+    private let groups: ControlGroups?
+    private let meter: UsageMeter
+    /// What this machine lets the worker enforce.
+    public let capabilities: GroupCapabilities
     /// Open for the whole life, for every command's standard input.
     private let null: Int32
     private let machineBoot = HostFacts.bootID
@@ -54,6 +62,8 @@ public final class SpawnLauncher: ProcessLauncher {
         self.log = log
         directory = try WorkDirectory(root: settings.workDirectory)
         leftSandboxes = directory.sandboxNames()
+        meter = UsageMeter(children: children)
+        (groups, capabilities) = ControlGroups.detect(settings.groups, owner: directory.mark)
         // At least 3, as the child's part needs it, even where standard descriptors are closed.
         let opened = open("/dev/null", O_RDONLY | O_CLOEXEC)
         guard opened >= 0 else { throw FileFailure.launch("cannot open /dev/null") }
@@ -64,9 +74,16 @@ public final class SpawnLauncher: ProcessLauncher {
             log.warning(
                 "cannot become the reaper of descendants: daemons that a command leaves behind will not be found")
         }
+        for lack in capabilities.lacks { log.warning("hard limits: \(lack)") }
     }
 
     deinit { close(null) }
+
+    /// At the worker's end: removes what it has made of control groups, except those in which something runs.
+    public func shutDown() { groups?.removeIdle() }
+
+    /// For tests that look behind it.
+    var controlGroups: ControlGroups? { groups }
 
     public func launch(_ order: LaunchOrder) async throws(LaunchError) -> any RunningProcess {
         let attempt = order.offer.attempt
@@ -80,9 +97,23 @@ public final class SpawnLauncher: ProcessLauncher {
         }
         let process = SpawnedProcess(
             parts, loop: loop, files: files, children: children, directory: directory, grace: settings.remainsGrace,
-            log: log, whenDiscarded: { [weak self] in self?.active.withLock { _ = $0.remove(attempt) } })
+            log: log,
+            whenEnded: { [meter, groups] in
+                meter.remove(attempt)
+                if let group = parts.group { groups?.giveBack(group) }
+            }, whenDiscarded: { [weak self] in self?.active.withLock { _ = $0.remove(attempt) } })
+        meter.add(
+            UsageMeter.Subject(
+                attempt: attempt, command: parts.identity.process, sandbox: parts.sandbox, group: parts.group,
+                log: parts.log))
         await process.begin(parts)
         return process
+    }
+
+    public func sample() async -> [UsageSample] {
+        let meter = self.meter
+        // A pool that is full or shut down: the next look will do.
+        return (try? await files.run { meter.sample() }) ?? []
     }
 
     public func endSurvivors(_ survivors: [Survivor], grace: Duration) async -> [AttemptID: String] {
@@ -118,6 +149,8 @@ public final class SpawnLauncher: ProcessLauncher {
             for name in leftSandboxes where !running.contains(name) { directory.removeSandbox(named: name) }
             return tails
         }
+        // Whatever they have left that no sign of theirs was found on.
+        try? await files.run { [groups] in groups?.removeLeftovers() }
         return tails ?? [:]
     }
 
@@ -130,10 +163,11 @@ public final class SpawnLauncher: ProcessLauncher {
     public func tidy() async {
         let held = active.withLock { $0 }
         let now = loop.wallMicroseconds / 1_000_000
-        let (directory, settings, children) = (self.directory, self.settings, self.children)
+        let (directory, settings, children, groups) = (self.directory, self.settings, self.children, self.groups)
         // A pool that is shut down has nothing left to tidy.
         try? await files.run {
             if settings.ownsAllChildren { children.reapStrays() }
+            groups?.tidy()
             directory.pruneLogs(
                 except: held, count: settings.keptLogs, age: settings.keptLogAge, now: now)
         }
@@ -147,12 +181,17 @@ public final class SpawnLauncher: ProcessLauncher {
 
     private func start(_ order: LaunchOrder) throws(LaunchError) -> SpawnedProcess.Parts {
         let offer = order.offer
-        let user: UserIdentity? = order.user.isEmpty ? nil : try UserIdentity.named(order.user)
+        let extras = offer.extras ?? .none
+        var user: UserIdentity? = order.user.isEmpty ? nil : try UserIdentity.named(order.user)
+        if !extras.group.isEmpty { user = try (user ?? UserIdentity.own()).inGroup(extras.group) }
         let shown = user ?? UserIdentity.own()
         let executable =
             offer.shell ? ExecutablePath.shell : try ExecutablePath.resolve(offer.command, path: settings.path)
         let sandbox = try directory.makeSandbox(offer.attempt, owner: user)
+        var group: RunGroup?
         do throws(LaunchError) {
+            group = try groups?.take(
+                GroupLimits(offer.resources, extras.limits, processes: settings.processLimit))
             let log = try OutputLog(path: directory.logPath(offer.attempt), limit: settings.logLimit)
             let environment = TaskEnvironment(
                 offer: offer, hostName: order.hostName, sandbox: sandbox, userName: shown.name, home: shown.home,
@@ -160,27 +199,29 @@ public final class SpawnLauncher: ProcessLauncher {
             for note in environment.notes { try log.write(Array("\(note)\n".utf8)) }
             let arguments =
                 offer.shell ? [ExecutablePath.shell, "-c", offer.command] : [offer.command] + offer.arguments
-            return try execute(
-                executable, arguments, environment.entries, user: user, sandbox: sandbox, log: log,
-                attempt: offer.attempt)
+            let program = Program(
+                executable: executable, arguments: arguments, environment: environment.entries, user: user,
+                sandbox: sandbox, workingDirectory: extras.workingDirectory, group: group)
+            return try execute(program, log: log, attempt: offer.attempt)
         } catch {
+            if let group { groups?.giveBack(group) }
             _ = directory.removeSandbox(offer.attempt)
             throw error
         }
     }
 
     private func execute(
-        _ executable: String, _ arguments: [String], _ environment: [String], user: UserIdentity?, sandbox: String,
-        log: OutputLog, attempt: AttemptID
+        _ program: Program, log: OutputLog, attempt: AttemptID
     ) throws(LaunchError) -> SpawnedProcess.Parts {
         var ends: [Int32] = [-1, -1]
         guard cspawn_pipe(&ends) == 0 else { throw FileFailure.launch("cannot make a pipe for the output") }
+        // Else `echo >/dev/stderr` of another user would be refused.
+        if let user = program.user { _ = fchown(ends[1], user.user, user.group) }
         var result = cspawn_result()
         for pause in Self.busyPauses {
             children.starting {
-                let status = Self.withSpawnRequest(
-                    executable, arguments, environment, user: user, sandbox: sandbox, input: null, output: ends[1],
-                    noNewPrivileges: settings.noNewPrivileges
+                let status = program.withRequest(
+                    input: null, output: ends[1], noNewPrivileges: settings.noNewPrivileges
                 ) { cspawn_start($0, &result) }
                 return status == 0 ? result.process : nil
             }
@@ -191,7 +232,8 @@ public final class SpawnLauncher: ProcessLauncher {
         guard result.error == 0 else {
             close(ends[0])
             throw SpawnFailure.error(
-                step: result.step, number: result.error, executable: executable, user: user?.name ?? "")
+                step: result.step, number: result.error, executable: program.executable,
+                user: program.user?.name ?? UserIdentity.own().name)
         }
         var facts = cspawn_process()
         // It cannot have vanished: nobody has waited for it.
@@ -199,44 +241,7 @@ public final class SpawnLauncher: ProcessLauncher {
         let identity = ProcessIdentity(
             process: result.process, startTime: facts.start_time, machineBoot: machineBoot)
         return SpawnedProcess.Parts(
-            identity: identity, pidfd: result.pidfd, output: ends[0], log: log, sandbox: sandbox, attempt: attempt)
-    }
-
-    private static func withSpawnRequest(
-        _ executable: String, _ arguments: [String], _ environment: [String], user: UserIdentity?, sandbox: String,
-        input: Int32, output: Int32, noNewPrivileges: Bool, _ body: (UnsafePointer<cspawn_request>) -> Int32
-    ) -> Int32 {
-        CStrings.with(arguments) { arguments in
-            CStrings.with(environment) { environment in
-                (user?.groups ?? []).withUnsafeBufferPointer { groups in
-                    executable.withCString { executable in
-                        sandbox.withCString { sandbox in
-                            var request = cspawn_request(
-                                executable: executable, arguments: arguments, environment: environment,
-                                directory: sandbox, input: input, output: output, error: output,
-                                changes_user: user != nil, user: user?.user ?? 0, group: user?.group ?? 0,
-                                groups: groups.baseAddress, group_count: groups.count,
-                                no_new_privileges: noNewPrivileges)
-                            return body(&request)
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Lists of C strings that end with a null pointer.
-private enum CStrings {
-    static func with<T>(
-        _ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> T
-    ) -> T {
-        var pointers: [UnsafeMutablePointer<CChar>?] = strings.map { strdup($0) }
-        pointers.append(nil)
-        defer { for pointer in pointers { free(pointer) } }
-        return pointers.withUnsafeBufferPointer { buffer in
-            // Never empty: it has its end.
-            body(buffer.baseAddress.unsafelyUnwrapped)
-        }
+            identity: identity, pidfd: result.pidfd, output: ends[0], log: log, sandbox: program.sandbox,
+            attempt: attempt, group: program.group)
     }
 }

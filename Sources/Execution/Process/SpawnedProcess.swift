@@ -13,6 +13,9 @@ actor SpawnedProcess: RunningProcess {
     private let attempt: AttemptID
     private let sandbox: String
     private let grace: Duration
+    private let group: RunGroup?
+    private let log: OutputLog
+    private let whenEnded: @Sendable () -> Void
     private let whenDiscarded: @Sendable () -> Void
     private let logOutput: @Sendable (String) -> Void
 
@@ -35,11 +38,16 @@ actor SpawnedProcess: RunningProcess {
         let log: OutputLog
         let sandbox: String
         let attempt: AttemptID
+        let group: RunGroup?
     }
 
+    /// - Parameters:
+    ///   - whenEnded: called once when all of it has ended, its output included.
+    ///   - whenDiscarded: called once after its sandbox was removed.
     init(
         _ parts: Parts, loop: EventLoop, files: BlockingPool, children: ChildTable, directory: WorkDirectory,
-        grace: Duration, log: Log, whenDiscarded: @escaping @Sendable () -> Void
+        grace: Duration, log: Log, whenEnded: @escaping @Sendable () -> Void,
+        whenDiscarded: @escaping @Sendable () -> Void
     ) {
         identity = parts.identity
         pidfd = parts.pidfd
@@ -50,6 +58,9 @@ actor SpawnedProcess: RunningProcess {
         self.children = children
         self.directory = directory
         self.grace = grace
+        group = parts.group
+        self.log = parts.log
+        self.whenEnded = whenEnded
         self.whenDiscarded = whenDiscarded
         logOutput = { log.warning($0) }
     }
@@ -80,11 +91,19 @@ actor SpawnedProcess: RunningProcess {
         // Not cancellable: somebody must wait for the command in any case.
         if status == nil { await withCheckedContinuation { whenExited = $0 } }
         let endedByCommand = !wasEnded
-        await endRemains()
+        let wasKilledForMemory = group?.wasKilledForMemory() ?? false
+        // What is left of it is as the kernel would have it: gone.
+        if wasKilledForMemory { killFrom = loop.monotonicNow }
+        let survivors = await endRemains()
         let output = await pump?.end(within: ExecutionLimits.outputEnd)
-        return ProcessEnd(
+        whenEnded()
+        var end = ProcessEnd(
             status: status ?? .signalled(Int(SIGKILL)), wasEnded: !endedByCommand, outputTail: output?.tail ?? "",
             outputProblem: outputProblem ?? output?.failure?.message)
+        end.wasKilledForMemory = wasKilledForMemory
+        end.survivors = survivors
+        end.outputBytes = Int64(log.total)
+        return end
     }
 
     func end(grace: Duration) async {
@@ -93,6 +112,7 @@ actor SpawnedProcess: RunningProcess {
         killFrom = loop.monotonicNow.advanced(by: grace)
         // Not reaped, so the group is its own.
         kill(-identity.process, SIGTERM)
+        group?.liftQuota()
         loop.start("end \(attempt)") {
             await self.signalMembers(SIGTERM)
             await self.killAfterGrace()
@@ -115,7 +135,7 @@ actor SpawnedProcess: RunningProcess {
             if now >= killFrom {
                 // The group at once, so that nothing in it can outrun the list; then all others.
                 kill(-identity.process, SIGKILL)
-                await signalMembers(SIGKILL)
+                if group == nil { await signalMembers(SIGKILL) } else { await killGroup() }
                 // Again, for those that were born while the list was made.
                 try? await loop.sleep(for: .milliseconds(100))
             } else {
@@ -130,8 +150,8 @@ actor SpawnedProcess: RunningProcess {
         let sandbox = self.sandbox
         let children = self.children
         // Fails when the pool is full or shut down: the next round, or the group's own signal, must do.
-        let members = try? await files.run {
-            ProcessTree.members(command: command, sandbox: sandbox, children: children)
+        let members = try? await files.run { [group] in
+            group?.members() ?? ProcessTree.members(command: command, sandbox: sandbox, children: children)
         }
         // Reaped meanwhile: its number is free, and what is left is found by `endRemains`.
         guard status == nil else { return }
@@ -139,8 +159,16 @@ actor SpawnedProcess: RunningProcess {
         for member in members ?? [] where number == SIGKILL || member.group != command { member.signal(number) }
     }
 
+    private func killGroup() async {
+        // Fails when the pool is full or shut down: the next round must do.
+        try? await files.run { [group] in group?.kill() }
+    }
+
     /// After the command's end its descendants are ended as well: TERM once each, KILL after the grace.
-    private func endRemains() async {
+    /// - Returns: how many could not be ended.
+    private func endRemains() async -> Int {
+        // The usual case, and one small read.
+        if let group, group.isEmpty() { return 0 }
         let command = identity.process
         let sandbox = self.sandbox
         let children = self.children
@@ -151,15 +179,16 @@ actor SpawnedProcess: RunningProcess {
         var pause = Duration.milliseconds(5)
         while true {
             // Fails when the pool is full or shut down: what is left is then left to the next start of the worker.
-            let remains = try? await files.run {
-                ProcessTree.remains(command: command, sandbox: sandbox, children: children)
+            let remains = try? await files.run { [group] in
+                group?.members() ?? ProcessTree.remains(command: command, sandbox: sandbox, children: children)
             }
-            guard let remains, !remains.isEmpty else { return }
+            guard let remains, !remains.isEmpty else { return 0 }
             let now = loop.monotonicNow
             if now >= giveUp {
                 logOutput("\(remains.count) processes of \(attempt) do not end, although they were killed")
-                return
+                return remains.count
             }
+            if now >= killFrom { await killGroup() }
             for member in remains {
                 if now >= killFrom {
                     member.signal(SIGKILL)

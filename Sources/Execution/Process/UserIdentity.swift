@@ -9,12 +9,16 @@ struct UserIdentity: Sendable {
     let home: String
 
     private static let bufferBytes = 16 * 1024
+    private static let groupBytes = 4 * 1024 * 1024
     /// More groups than the kernel takes.
     private static let groupLimit: Int32 = 65_536
 
+    /// - Parameter name: or a number.
     /// - Throws: `LaunchError` when there is no such user, or the look-up failed.
     static func named(_ name: String) throws(LaunchError) -> UserIdentity {
-        guard let entry = try entry({ getpwnam_r(name, $0, $1, $2, $3) }) else {
+        var found = try entry({ getpwnam_r(name, $0, $1, $2, $3) })
+        if found == nil, let number = number(name) { found = try entry({ getpwuid_r(number, $0, $1, $2, $3) }) }
+        guard let entry = found else {
             throw LaunchError("this worker's machine has no user '\(name)'")
         }
         return UserIdentity(
@@ -29,6 +33,44 @@ struct UserIdentity: Sendable {
         let entry = try? entry({ getpwuid_r(user, $0, $1, $2, $3) })
         return UserIdentity(
             name: entry?.name ?? String(user), user: user, group: getegid(), groups: [], home: entry?.home ?? "/")
+    }
+
+    /// The same user with another first group: one that it is in, or any if it is root.
+    /// - Parameter name: or a number.
+    /// - Throws: `LaunchError` when there is no such group, or the user is not in it.
+    func inGroup(_ name: String) throws(LaunchError) -> UserIdentity {
+        guard let wanted = try Self.groupNumber(name) else {
+            throw LaunchError("this worker's machine has no group '\(name)'")
+        }
+        guard user == 0 || wanted == group || groups.contains(wanted) else {
+            throw LaunchError("the user '\(self.name)' is not in the group '\(name)'")
+        }
+        return UserIdentity(name: self.name, user: user, group: wanted, groups: groups, home: home)
+    }
+
+    /// Decimal digits only, as nobody writes "+0" for root.
+    static func number(_ text: String) -> UInt32? {
+        guard !text.isEmpty, text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else {
+            return nil
+        }
+        return UInt32(text)
+    }
+
+    private static func groupNumber(_ name: String) throws(LaunchError) -> gid_t? {
+        var capacity = bufferBytes
+        while true {
+            var record = Glibc.group()
+            var found: UnsafeMutablePointer<Glibc.group>?
+            let buffer = UnsafeMutablePointer<CChar>.allocate(capacity: capacity)
+            defer { buffer.deallocate() }
+            let status = getgrnam_r(name, &record, buffer, capacity, &found)
+            if status == 0 { return found.map { $0.pointee.gr_gid } ?? number(name) }
+            // Its members do not fit.
+            guard status == ERANGE, capacity < groupBytes else {
+                throw LaunchError("cannot look up the group: \(String(cString: strerror(status)))")
+            }
+            capacity *= 4
+        }
     }
 
     private typealias Entry = (name: String, user: uid_t, group: gid_t, home: String)

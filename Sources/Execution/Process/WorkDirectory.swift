@@ -34,6 +34,13 @@ struct WorkDirectory: Sendable {
         guard chmod(path, mode) == 0 else { throw FileFailure.launch("the directory \(path) is not this worker's") }
     }
 
+    /// Unique on this machine, and the same at each start: no two workers share a directory. (FNV-1a of the path.)
+    var mark: String {
+        let hash = root.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+        let digits = String(hash, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+
     /// Identifiers are `[a-z0-9]{1,32}` and a number (Acceptance refuses others): nothing to climb out with.
     private func name(_ attempt: AttemptID) -> String { "\(attempt.run.rawValue)-\(attempt.number)" }
 

@@ -163,7 +163,7 @@ final class Cluster {
             ["worker"] + nodes.flatMap { ["--node", $0.url] } + [
                 "--listen", "127.0.0.1:\(port)", "--advertise", url, "--name", name,
                 "--secret-file", folder + "/secret", "--work-dir", "\(folder)/\(name)",
-            ]
+            ] + (geteuid() == 0 ? ["--default-user", "root"] : [])
         let worker = try ClusterProcess(
             name, url: url, folder: folder, words: words + options.workerArguments + arguments, wrapper: wrapper)
         workers.append(worker)
