@@ -93,6 +93,8 @@ public struct IdentifierSource: Sendable {
 
     public mutating func run() -> RunID { RunID("r" + next()) }
     public mutating func job() -> JobID { JobID("e" + next()) }
+    /// Of a message in the outbox.
+    public mutating func message() -> String { "m" + next() }
 
     private mutating func next() -> String {
         sequence += 1

@@ -22,5 +22,6 @@ public struct SchedulingPolicy: Hashable, Sendable {
     public var refusalPause: Duration = .seconds(1)
     /// Occurrences of one job that one turn launches; the rest follow in the next.
     public var launchesPerTurn = 256
+    public var notifications = NotificationPolicy()
     public init() {}
 }

@@ -30,6 +30,8 @@ public struct Changes: Sendable {
     public var ledger: [LedgerEntry] = []
     /// Launched occurrences whose run ended without a start: verdict and reason replaced by these.
     public var revisedVerdicts: [(run: RunID, verdict: Verdict, reason: String)] = []
+    /// Written before all else, so that what is told shows the job's counters from before.
+    public var outbox: [OutboxMessage] = []
     /// Added to the counters of jobs.
     public var tallies: [Tally] = []
     /// Jobs switched off by Carillon itself, with the reason (empty: the schedule is exhausted).
@@ -50,7 +52,7 @@ public struct Changes: Sendable {
             && edges.isEmpty && advances.isEmpty && newRuns.isEmpty && runs.isEmpty && finishedRuns.isEmpty
             && attempts.isEmpty && ledger.isEmpty && revisedVerdicts.isEmpty && tallies.isEmpty && disabled.isEmpty
             && putWorkers.isEmpty && contexts.isEmpty && putCatalogue.isEmpty && deletedCatalogue.isEmpty
-            && isSchedulingEnabled == nil
+            && isSchedulingEnabled == nil && outbox.isEmpty
     }
 }
 

@@ -12,6 +12,8 @@ extension Changes {
         let ended = try endedRuns()
         let begun = newRuns.filter { !$0.state.isTerminal }
         return [
+            // First: it shows the counters from before, those of deleted jobs too.
+            outbox.isEmpty ? nil : OutboxSQL.put(outbox),
             putJobs.isEmpty ? nil : JobSQL.put(putJobs),
             newEras.isEmpty ? nil : JobSQL.open(newEras),
             closedEras.isEmpty ? nil : JobSQL.close(closedEras),

@@ -11,6 +11,7 @@ public struct MemoryContents: Sendable {
     public private(set) var history: [Run] = []
     public private(set) var attempts: [AttemptRecord] = []
     public private(set) var ledger: [LedgerEntry] = []
+    public private(set) var outbox: [OutboxMessage] = []
 
     /// Positions in the ledger of the entries that name a run.
     private var ledgerOfRun: [RunID: [Int]] = [:]
@@ -52,6 +53,7 @@ public struct MemoryContents: Sendable {
             throw error
         }
         // Nothing of what follows can be refused.
+        outbox += changes.outbox
         for entry in changes.ledger { record(entry) }
         for revised in changes.revisedVerdicts { revise(revised.run, revised.verdict, revised.reason.withoutNUL) }
     }

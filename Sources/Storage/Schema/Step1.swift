@@ -210,6 +210,21 @@ extension Schema {
         CREATE INDEX ledger_of_run ON carillon.ledger (run_id) WHERE run_id IS NOT NULL;
         CREATE TABLE carillon.ledger_default PARTITION OF carillon.ledger DEFAULT;
 
+        CREATE TABLE carillon.outbox (
+          id text PRIMARY KEY,
+          channel text NOT NULL,
+          destination text NOT NULL,
+          notice jsonb NOT NULL,
+          counters jsonb NOT NULL,
+          created timestamptz NOT NULL,
+          due timestamptz NOT NULL,
+          tries int4 NOT NULL DEFAULT 0,
+          error text NOT NULL DEFAULT '',
+          buried timestamptz
+        ) WITH (autovacuum_vacuum_threshold = 200, autovacuum_vacuum_scale_factor = 0.05);
+        CREATE INDEX outbox_due ON carillon.outbox (due, id) WHERE buried IS NULL;
+        COMMENT ON TABLE carillon.outbox IS 'Messages to people and web hooks that wait to be sent, or were given up.';
+
         CREATE TABLE carillon.api_keys (
           prefix text PRIMARY KEY,
           hash bytea NOT NULL,

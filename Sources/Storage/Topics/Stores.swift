@@ -20,6 +20,7 @@ public struct Stores: Sendable {
     public let accounts: AccountStore
     public let activity: ActivityStore
     public let upkeep: Upkeep
+    public let outbox: OutboxStore
     private let access: Access
 
     public init(pool: PostgresPool) {
@@ -38,6 +39,7 @@ public struct Stores: Sendable {
         accounts = AccountStore(access: access)
         activity = ActivityStore(access: access)
         upkeep = Upkeep(access: access)
+        outbox = OutboxStore(access: access)
     }
 
     /// One round trip, for health checks.

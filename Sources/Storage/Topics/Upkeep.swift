@@ -34,6 +34,7 @@ public struct Upkeep: Sendable {
                 Statement(Self.dropEras, .timestamp(microseconds: cutoff.microseconds)),
                 Statement(Self.dropVersions, .timestamp(microseconds: cutoff.microseconds)),
                 Statement(Self.dropNodes, .timestamp(microseconds: cutoff.microseconds)),
+                Statement(OutboxStore.dropBuried, .timestamp(microseconds: cutoff.microseconds)),
             ], deadline: Self.deadline)
         return Int(changed)
     }

@@ -51,7 +51,7 @@ extension LeaderState {
             held.remove(job.id)
             // Computed with the zones of today (calendar.md rule 5): the stored instant may come from older ones.
             guard let next = schedule.next(afterIndex: job.decidedThrough ?? (stored.index - 1)) else {
-                exhausted(job.reference)
+                exhausted(job.reference, definition: job.definition, at: stored.due)
                 return
             }
             guard next.due < agendaThrough else { return }
@@ -60,8 +60,9 @@ extension LeaderState {
             agenda[job.id] = AgendaEntry(job: job, schedule: schedule)
             wallTimers.insert(.due(job.reference), at: next.due)
         } catch {
-            disable(
-                job.reference, reason: "its schedule cannot be computed: \(error.message)", undecidedFrom: stored.due)
+            let reason = "its schedule cannot be computed: \(error.message)"
+            disable(job.reference, reason: reason, undecidedFrom: stored.due)
+            tell(.jobDisabled, job: job.id, definition: job.definition, reason: reason, at: stored.due)
         }
     }
 
@@ -136,7 +137,7 @@ extension LeaderState {
         advances[version] = Advance(job: version, decidedThrough: decision.decidedThrough, next: decision.next)
         guard let next = decision.next else {
             agenda[version.job] = nil
-            exhausted(version)
+            exhausted(version, definition: entry.job.definition, at: now.wall)
             return
         }
         if next.due < agendaThrough {
@@ -164,10 +165,11 @@ extension LeaderState {
 
     /// The schedule has no further occurrence: the job is switched off when its last run has ended, or now if none is
     /// active (chronos.md §3.4; the job is kept).
-    private mutating func exhausted(_ version: JobVersion) {
+    private mutating func exhausted(_ version: JobVersion, definition: JobDefinition, at: Instant) {
         let mine = (runsOfJob[version.job] ?? []).filter { runs[$0]?.run.job == version }
         guard let last = mine.last else {
             disable(version, reason: "")
+            tell(.jobDisabled, job: version.job, definition: definition, at: at)
             return
         }
         if runs[last]?.run.isLast == false {

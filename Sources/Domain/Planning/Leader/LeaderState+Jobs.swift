@@ -183,5 +183,6 @@ extension LeaderState {
         changes.deletedJobs.append(job.id)
         jobsOfTurn[job.id] = .some(nil)
         forgetChainTarget(job.id)
+        tell(.jobDeleted, job: job.id, definition: job.definition, at: now.wall)
     }
 }

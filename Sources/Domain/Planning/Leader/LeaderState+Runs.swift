@@ -178,6 +178,9 @@ extension LeaderState {
         if hasSucceeded || hasFailed, let obstacle = follow(active, record: record, now: now) {
             active.run.reason = active.run.reason.isEmpty ? obstacle : "\(active.run.reason); \(obstacle)"
         }
+        tell(
+            .runEnded, job: job.job, definition: active.definition, run: active.run, record: record,
+            reason: active.run.reason, at: now.wall)
         finish(active)
         if hasSucceeded || hasFailed {
             changes.tallies.append(Tally(job: job.job, isSuccess: hasSucceeded, at: now.wall))
@@ -189,6 +192,7 @@ extension LeaderState {
                 dirtyRuns.insert(last)
             } else {
                 disable(job, reason: "")
+                tell(.jobDisabled, job: job.job, definition: active.definition, at: now.wall)
             }
         }
         if hasSucceeded || (hasFailed && active.definition.softError) {
