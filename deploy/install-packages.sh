@@ -13,7 +13,7 @@ build_packages=(
     tzdata
 )
 run_packages=(postgresql util-linux)
-test_packages=(python3 python3-requests python3-pip curl iproute2 procps)
+test_packages=(python3 python3-requests python3-pip openssl curl iproute2 procps)
 
 # The oldest compiler that reads the manifest.
 required_swift_major=6

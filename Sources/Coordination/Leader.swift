@@ -11,6 +11,8 @@ public struct LeaderStatus: Sendable {
     /// How late the latest turn decided what was due.
     public var lag: Duration = .zero
     public var turns: UInt64 = 0
+    /// Commits of this office that wrote to the outbox.
+    public var outboxWrites: UInt64 = 0
     public init() {}
 }
 
@@ -240,6 +242,7 @@ public actor Leader: LeaderOffice {
         publish(due: due, now: now.wall)
         if !changes.isEmpty {
             try await store.commit(office.term, changes)
+            if !changes.outbox.isEmpty { published.withLock { $0.outboxWrites += 1 } }
         }
         // Nothing may be thrown from here on: whoever catches an error answers the batch.
         answer(batch, results)

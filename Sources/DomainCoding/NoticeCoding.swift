@@ -63,7 +63,8 @@ public enum NoticeCoding {
             job: JobVersion(
                 job: JobID(try fields.string("job", else: "")), version: try fields.integer("version", else: 0)),
             jobName: try fields.string("name", else: ""), cause: cause,
-            lane: Int(clamping: try fields.integer("lane", else: 0)), due: try instant(fields, "due_us") ?? .distantPast,
+            lane: Int(clamping: try fields.integer("lane", else: 0)),
+            due: try instant(fields, "due_us") ?? .distantPast,
             adHocArguments: try fields.string("arguments", else: ""), state: try fields.word("state", else: .queued),
             attempt: Int(clamping: try fields.integer("attempt", else: 0)),
             worker: try fields.string("worker", else: ""), startedAt: try instant(fields, "started_us"),

@@ -36,6 +36,7 @@ public struct SchedulerNodeConfiguration: Sendable {
     /// How long history, tries and ledger are kept.
     public var retention = Duration.seconds(30 * 86_400)
     public var drain = Duration.seconds(10)
+    public var notifications = NotificationConfiguration()
 
     public init(
         databaseURL: String, host: String, port: Int, advertisedURL: String, name: String, secret: String
@@ -79,7 +80,10 @@ public struct SchedulerNode: Sendable {
         ready(port)
         do {
             try await runServices(
-                [parts.elector, Housekeeper(parts: parts, retention: configuration.retention, log: log)], on: loop)
+                [
+                    parts.elector, Housekeeper(parts: parts, retention: configuration.retention, log: log),
+                    parts.notifier(configuration.notifications),
+                ], on: loop)
         } catch is CancellationError {
             log.notice("stopping")
         }
@@ -157,9 +161,11 @@ struct Parts: Sendable {
             relay: WorkerLogRelay(
                 client: SignedClient(client: HTTPClient(loop: loop), signer: signed.signer, clock: clock)),
             timekeeper: loop)
+        var policy = configuration.policy
+        policy.notifications = configuration.notifications.policy
         leader = Leader(
             node: node, store: store, transport: HTTPWorkerTransport(client: signed), clock: clock, timekeeper: loop,
-            zones: zones, policy: configuration.policy, log: log)
+            zones: zones, policy: policy, log: log)
         let elector = Elector(
             node: node,
             lock: PostgresLeaderLock(
@@ -220,6 +226,14 @@ struct Parts: Sendable {
         return RequestPipeline(
             router: router, authenticator: authenticator, follower: follower, cronicle: cronicle,
             leads: { elector.view.role == .leader }, log: log)
+    }
+
+    func notifier(_ configuration: NotificationConfiguration) -> Notifier {
+        let (elector, leader) = (self.elector, self.leader)
+        return Notifier(
+            configuration, store: stores.outbox, client: client, permits: { _ in true },
+            hint: { elector.view.role == .leader ? leader.status.outboxWrites : nil }, clock: clock, loop: loop,
+            log: log)
     }
 
     func close() async {

@@ -38,7 +38,7 @@ enum NodeCommand {
             ServerOptions.name.declaration, ServerOptions.secretFile.declaration, follower.declaration,
             retryDelay.declaration, retryFactor.declaration, defaultEpsilon.declaration, anonymous.declaration,
             noMigrate.declaration, retention.declaration, ServerOptions.logLevel.declaration,
-        ] + ElectionOptions.declarations
+        ] + NotificationOptions.declarations + ElectionOptions.declarations
     ) { arguments in
         try ServerOptions.setLogLevel(arguments)
         let configuration = try configuration(arguments)
@@ -69,6 +69,7 @@ enum NodeCommand {
         configuration.migrates = !(try arguments.get(noMigrate))
         configuration.retention = .seconds(Int64(try arguments.get(retention)) * 86_400)
         configuration.election = try ElectionOptions.constants(arguments)
+        configuration.notifications = try NotificationOptions.configuration(arguments)
         return configuration
     }
 

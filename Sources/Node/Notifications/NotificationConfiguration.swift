@@ -1,4 +1,4 @@
-public import Domain
+import Domain
 public import HTTPTransport
 
 /// What an operator sets of the ways out.

@@ -27,7 +27,7 @@ struct RunMessage {
     /// As the task reported it, else its exit status, else 0 or 1.
     private var code: JSONValue {
         if isSuccess { return 0 }
-        if let text = notice.record?.details?.code, let value = try? JSONValue(parsing: Array(text.utf8)) {
+        if let text = notice.record?.details?.result?.code, let value = try? JSONValue(parsing: Array(text.utf8)) {
             // What cannot be read is no code; the exit status tells as much.
             return value
         }
@@ -38,7 +38,7 @@ struct RunMessage {
     private var describedCode: String { code.stringValue ?? code.text }
 
     private var description: String {
-        if let text = notice.record?.details?.description, !text.isEmpty { return text }
+        if let text = notice.record?.details?.result?.description, !text.isEmpty { return text }
         return notice.reason
     }
 
@@ -51,7 +51,8 @@ struct RunMessage {
 
     var subject: String {
         isSuccess
-            ? "\u{2705} Carillon Job Completed Successfully: \(title)" : "\u{26A0}\u{FE0F} Carillon Job Failed: \(title)"
+            ? "\u{2705} Carillon Job Completed Successfully: \(title)"
+            : "\u{26A0}\u{FE0F} Carillon Job Failed: \(title)"
     }
 
     var text: String {

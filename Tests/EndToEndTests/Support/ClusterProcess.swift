@@ -75,7 +75,7 @@ final class ClusterProcess {
 
 /// A child process and the shell beside it, which kills the child when the pipe to this process closes. As the child's
 /// parent the shell also keeps its number from being given to another process until then.
-private final class Guardian {
+final class Guardian {
     let pid: pid_t
     private let shell: ChildProcess
     /// The writing end of the shell's input; -1 when it is closed.

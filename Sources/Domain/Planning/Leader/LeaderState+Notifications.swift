@@ -7,8 +7,14 @@ extension LeaderState {
         _ kind: Notice.Kind, job: JobID, definition: JobDefinition, run: Run? = nil, record: AttemptRecord? = nil,
         reason: String = "", at: Instant
     ) {
+        var settings = definition.notifications
+        // The task may have named others.
+        if let result = record?.details?.result {
+            settings.mailOnSuccess = result.mailOnSuccess ?? settings.mailOnSuccess
+            settings.mailOnFailure = result.mailOnFailure ?? settings.mailOnFailure
+        }
         let recipients = NotificationPlanner.recipients(
-            of: kind, run: run, owner: definition.owner, settings: definition.notifications,
+            of: kind, run: run, owner: definition.owner, settings: settings,
             policy: policy.notifications)
         guard !recipients.isEmpty else { return }
         let notice = Notice(
