@@ -229,9 +229,9 @@ struct Parts: Sendable {
     }
 
     func notifier(_ configuration: NotificationConfiguration) -> Notifier {
-        let (elector, leader) = (self.elector, self.leader)
+        let (elector, leader, egress) = (self.elector, self.leader, configuration.egress)
         return Notifier(
-            configuration, store: stores.outbox, client: client, permits: { _ in true },
+            configuration, store: stores.outbox, client: client, permits: { egress.permits($0) },
             hint: { elector.view.role == .leader ? leader.status.outboxWrites : nil }, clock: clock, loop: loop,
             log: log)
     }

@@ -29,11 +29,17 @@ enum NotificationOptions {
     private static let baseURL = Option<String?>.optionalText(
         "base-url", "URL", "what links in messages begin with, such as the load balancer's address")
 
+    private static let egress = Option<String>.choice(
+        "egress", ["any", "public"], "where web hooks of jobs may lead: 'public' refuses private networks",
+        default: "any")
+    private static let egressAllow = Option<[String]>.list(
+        "egress-allow", "ADDRESS[/BITS]", "addresses that web hooks may lead to in any case")
+
     static let declarations = [
         mailServer.declaration, mailFrom.declaration, mailSecurity.declaration, mailUser.declaration,
         mailPasswordFile.declaration, mailAuthority.declaration, slack.declaration, mattermost.declaration,
         http.declaration, credentialsFile.declaration, universalHook.declaration, clusterName.declaration,
-        baseURL.declaration,
+        baseURL.declaration, egress.declaration, egressAllow.declaration,
     ]
 
     static func configuration(_ arguments: Arguments) throws -> NotificationConfiguration {
@@ -54,7 +60,19 @@ enum NotificationOptions {
         var base = try url(baseURL, arguments)
         while base.hasSuffix("/") { base.removeLast() }
         configuration.baseURL = base
+        configuration.egress = try egressPolicy(arguments)
         return configuration
+    }
+
+    private static func egressPolicy(_ arguments: Arguments) throws -> EgressPolicy {
+        var allowed: [AddressRange] = []
+        for text in try arguments.get(egressAllow) {
+            guard let range = AddressRange(text) else {
+                throw UsageError("--egress-allow: '\(text)' is no address: write 10.1.2.3 or 10.0.0.0/8")
+            }
+            allowed.append(range)
+        }
+        return EgressPolicy(reach: try arguments.get(egress) == "public" ? .public : .any, allowed: allowed)
     }
 
     private static func server(_ arguments: Arguments) throws -> SMTPClient.Server? {

@@ -19,6 +19,8 @@ public struct NotificationConfiguration: Sendable {
     public var clusterName = ""
     /// What links in messages begin with; empty: no links.
     public var baseURL = ""
+    /// Where web hooks of jobs may lead.
+    public var egress = EgressPolicy()
 
     public init() {}
 

@@ -11,9 +11,19 @@ enum OutboxSQL {
             .textArray(messages.map(\.id)),
             .textArray(messages.map(\.channel.rawValue)),
             .textArray(messages.map(\.destination.withoutNUL)),
-            .textArray(messages.map { NoticeCoding.text($0.notice).withoutNUL }),
+            .textArray(messages.map { NoticeCoding.text(storable($0.notice)) }),
             .textArray(messages.map(\.notice.job.rawValue)),
             .timestampArray(messages.map(\.notice.at.microseconds)))
+    }
+
+    /// jsonb refuses the escape of NUL, and only what a command wrote can have one.
+    private static func storable(_ notice: Notice) -> Notice {
+        var notice = notice
+        notice.reason = notice.reason.withoutNUL
+        notice.run?.reason = notice.run?.reason.withoutNUL ?? ""
+        notice.record?.reason = notice.record?.reason.withoutNUL ?? ""
+        notice.record?.outputTail = notice.record?.outputTail.withoutNUL ?? ""
+        return notice
     }
 
     /// The counters are those from before this commit: it is the first of its statements.
