@@ -20,9 +20,9 @@ enum OutboxSQL {
     private static func storable(_ notice: Notice) -> Notice {
         var notice = notice
         notice.reason = notice.reason.withoutNUL
-        notice.run?.reason = notice.run?.reason.withoutNUL ?? ""
-        notice.record?.reason = notice.record?.reason.withoutNUL ?? ""
-        notice.record?.outputTail = notice.record?.outputTail.withoutNUL ?? ""
+        if let reason = notice.run?.reason { notice.run?.reason = reason.withoutNUL }
+        if let reason = notice.record?.reason { notice.record?.reason = reason.withoutNUL }
+        if let tail = notice.record?.outputTail { notice.record?.outputTail = tail.withoutNUL }
         return notice
     }
 

@@ -7,7 +7,7 @@ extension LeaderState {
         _ kind: Notice.Kind, job: JobID, definition: JobDefinition, run: Run? = nil, record: AttemptRecord? = nil,
         reason: String = "", at: Instant
     ) {
-        var settings = definition.notifications
+        var settings = notifications(of: definition)
         // The task may have named others.
         if let result = record?.details?.result {
             settings.mailOnSuccess = result.mailOnSuccess ?? settings.mailOnSuccess
