@@ -15,7 +15,7 @@ enum CatalogueSQL {
     }
 
     static func setScheduling(_ isEnabled: Bool) -> Statement {
-        Statement("UPDATE carillon.settings SET scheduling = $1::bool WHERE id = 1", .bool(isEnabled))
+        Statement("UPDATE carillon.scheduler SET scheduling = $1::bool WHERE id = 1", .bool(isEnabled))
     }
 
     static func put(_ contexts: [(run: RunID, context: RunContext)]) -> Statement {
@@ -53,7 +53,7 @@ enum CatalogueSQL {
         """
 
     static let allItems = "SELECT \(CatalogueRow.columns) FROM carillon.catalogue c ORDER BY c.position DESC"
-    static let scheduling = "SELECT s.scheduling FROM carillon.settings s WHERE s.id = 1"
+    static let scheduling = "SELECT s.scheduling FROM carillon.scheduler s WHERE s.id = 1"
 }
 
 enum CatalogueRow {

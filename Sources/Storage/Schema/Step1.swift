@@ -48,12 +48,12 @@ extension Schema {
           registered timestamptz NOT NULL
         );
 
-        CREATE TABLE carillon.settings (
+        CREATE TABLE carillon.scheduler (
           id int4 PRIMARY KEY CHECK (id = 1),
           scheduling bool NOT NULL
         );
-        COMMENT ON COLUMN carillon.settings.scheduling IS 'False: no schedule launches anything.';
-        INSERT INTO carillon.settings VALUES (1, true);
+        COMMENT ON COLUMN carillon.scheduler.scheduling IS 'False: no schedule launches anything.';
+        INSERT INTO carillon.scheduler VALUES (1, true);
 
         CREATE TABLE carillon.catalogue (
           kind text NOT NULL,
