@@ -14,6 +14,7 @@ public final class Elector: Service {
     private let leader: Leader
     private let timekeeper: any Timekeeper
     private let constants: ElectionConstants
+    private let clock: ClusterClock?
     private let log: Log
     private let current = Mutex(LeadershipView(role: .starting))
     private let failovers = Mutex(0)
@@ -21,15 +22,17 @@ public final class Elector: Service {
     private let staysOutUntil = Mutex<MonotonicInstant?>(nil)
     private let asked = WakeUp()
 
+    /// - Parameter clock: is told of the database's time with each of its answers.
     public init(
         node: NodeDescription, lock: any LeaderLock, leader: Leader, timekeeper: any Timekeeper,
-        constants: ElectionConstants, log: Log
+        constants: ElectionConstants, clock: ClusterClock? = nil, log: Log
     ) {
         self.node = node
         self.lock = lock
         self.leader = leader
         self.timekeeper = timekeeper
         self.constants = constants
+        self.clock = clock
         self.log = log
     }
 
@@ -50,9 +53,9 @@ public final class Elector: Service {
         var chance = Chance(of: timekeeper)
         while !Task.isCancelled {
             do {
-                try await waitOutside()
                 try await lock.open()
                 backoff.reset()
+                try await lookOn()
                 try await follow()
                 try await office()
             } catch let loss as LossOfOffice {
@@ -76,26 +79,39 @@ public final class Elector: Service {
         await lock.close()
     }
 
-    private func waitOutside() async throws {
-        guard let until = staysOutUntil.withLock({ $0 }) else { return }
-        let rest = timekeeper.monotonicNow.duration(to: until)
-        if rest > .zero { try await timekeeper.sleep(for: rest) }
+    /// Does not stand for election for a while, and knows meanwhile who leads.
+    private func lookOn() async throws {
+        while let until = staysOutUntil.withLock({ $0 }), timekeeper.monotonicNow < until {
+            let sent = timekeeper.monotonicNow
+            note(try await lock.look(), sent: sent)
+            try await restBetweenPolls()
+        }
         staysOutUntil.withLock { $0 = nil }
     }
 
     /// Tries for the lock until it is won.
     private func follow() async throws {
-        var chance = Chance(of: timekeeper)
         while true {
+            let sent = timekeeper.monotonicNow
             let attempt = try await lock.attempt()
-            current.withLock {
-                $0.leader = attempt.leader
-                $0.isHeld = attempt.isHeld || attempt.won
-                $0.seen = timekeeper.monotonicNow
-                if $0.role == .starting { $0.role = .follower }
-            }
+            note(attempt, sent: sent)
             if attempt.won { return }
-            try await timekeeper.sleep(for: constants.poll * Double.random(in: 0.8...1.2, using: &chance))
+            try await restBetweenPolls()
+        }
+    }
+
+    private func restBetweenPolls() async throws {
+        var chance = Chance(of: timekeeper)
+        try await timekeeper.sleep(for: constants.poll * Double.random(in: 0.8...1.2, using: &chance))
+    }
+
+    private func note(_ attempt: LockAttempt, sent: MonotonicInstant) {
+        if let shown = attempt.clock { clock?.observe(shown, sent: sent) }
+        current.withLock {
+            $0.leader = attempt.leader
+            $0.isHeld = attempt.isHeld || attempt.won
+            $0.seen = timekeeper.monotonicNow
+            if $0.role == .starting { $0.role = .follower }
         }
     }
 
@@ -153,6 +169,7 @@ public final class Elector: Service {
             try await timekeeper.sleep(for: constants.heartbeat)
             let start = timekeeper.monotonicNow
             let answer = try await lock.heartbeat()
+            if let shown = answer.clock { clock?.observe(shown, sent: start) }
             guard answer.holdsLock else { throw LossOfOffice("the session no longer holds the lock") }
             guard !answer.isReadOnly else { throw LossOfOffice("the database has become read-only") }
             guard answer.term == term else { throw LossOfOffice("term \(answer.term) has followed this one") }

@@ -2,7 +2,7 @@ public import Domain
 import Operations
 import PostgresClient
 public import Runtime
-import Storage
+public import Storage
 public import Timetable
 
 /// What the command line does with the database directly, without a node.
@@ -77,6 +77,7 @@ public struct DatabaseTasks: Sendable {
                 position = eras.last?.job
                 if eras.count < Self.page { break }
             }
+            report.contradictions = try await ledger.contradictions(from: start, through: end, limit: Self.page)
             report.verdicts = try await ledger.counts(recordedFrom: start, to: end)
             return report
         }
@@ -128,11 +129,16 @@ public struct VerificationReport: Sendable {
     public var eras = 0
     public var expected: Int64 = 0
     public var holes: [LedgerAudit.Hole] = []
+    /// Launched occurrences without a run, runs and starts that are one too many.
+    public var contradictions: [LedgerContradiction] = []
     /// Schedules that cannot be computed any more, with the reason.
     public var unreadable: [String] = []
     public var verdicts: [Verdict: Int64] = [:]
 
     public var missing: Int64 { holes.reduce(0) { $0 + ($1.finding == LedgerAudit.noVerdict ? $1.count : 0) } }
+
+    /// Each occurrence has exactly one verdict, and nothing recorded contradicts it.
+    public var isClean: Bool { holes.isEmpty && contradictions.isEmpty && unreadable.isEmpty }
 
     init(from: Instant, to: Instant) {
         self.from = from

@@ -115,7 +115,7 @@ public struct SchedulerNode: Sendable {
 struct Parts: Sendable {
     let node: NodeDescription
     let loop: EventLoop
-    let clock: SystemClock
+    let clock: ClusterClock
     let zones: SystemZoneDatabase
     let work: PostgresPool
     let reads: PostgresPool
@@ -139,7 +139,7 @@ struct Parts: Sendable {
         let boot = Hex.encode(try RandomBytes.make(8))
         node = NodeDescription(
             name: configuration.name, url: configuration.advertisedURL, boot: boot, version: Carillon.version)
-        clock = SystemClock(timekeeper: loop)
+        clock = ClusterClock(timekeeper: loop, log: log)
         zones = SystemZoneDatabase()
         let database = PostgresConfiguration(url: configuration.databaseURL)
         work = PostgresPool(
@@ -170,7 +170,7 @@ struct Parts: Sendable {
             node: node,
             lock: PostgresLeaderLock(
                 database: database, node: node, constants: configuration.election, loop: loop, log: log),
-            leader: leader, timekeeper: loop, constants: configuration.election, log: log)
+            leader: leader, timekeeper: loop, constants: configuration.election, clock: clock, log: log)
         self.elector = elector
         let keys = KeyAdapter(store: stores.keys, clock: clock)
         authenticator = Authenticator(keys: keys, clock: clock, anonymous: configuration.anonymous)
@@ -200,7 +200,7 @@ struct Parts: Sendable {
 
     private static func routes(
         node: NodeDescription, leader: Leader, elector: Elector, stores: Stores, store: PostgresClusterStore,
-        clock: SystemClock, zones: SystemZoneDatabase, loop: EventLoop, logs: RunLogs, signed: SignedRoutes
+        clock: ClusterClock, zones: SystemZoneDatabase, loop: EventLoop, logs: RunLogs, signed: SignedRoutes
     ) -> HTTPRouter {
         var router = HTTPRouter()
         ChronosAPI.register(

@@ -157,6 +157,9 @@ final class FakeLock: LeaderLock {
             return LockAttempt(won: state.holder == node, isHeld: true, leader: nil)
         }
     }
+    func look() async throws(StoreError) -> LockAttempt {
+        try ask { LockAttempt(won: $0.holder == node, isHeld: $0.holder != nil, leader: nil) }
+    }
     func takeOffice() async throws(StoreError) -> Term {
         let term = try ask { state in
             state.epoch += 1

@@ -9,46 +9,8 @@ extension EndToEnd {
     /// started twice, and no node needed help.
     @Suite("Faults", .serialized, .cluster(FaultCluster.options))
     struct FaultTests {
-        /// T of the election, with the worst of the times that may come on top of it (leadership.md §1).
-        private static let worstElection: Int64 = 10_300
-
-        private static let ticking = Mutex<[Ticking]>([])
-
-        // MARK: Frame
-
-        /// Runs a fault while the schedule ticks, and checks the ledger when it is over.
         private static func underLoad(_ body: @escaping @Sendable (Cluster, Starts) throws -> Void) async throws {
-            try await onCluster { cluster in
-                let starts = Starts(in: cluster.folder)
-                let jobs = try tick(cluster, starts)
-                try body(cluster, starts)
-                try cluster.waitForLeader()
-                let healed = Clock.now
-                try cluster.wait("the schedule ticks again") {
-                    let again = Set(try starts.entries().filter { $0.due > healed }.map(\.job))
-                    return again.isSuperset(of: jobs.map(\.name))
-                }
-                try cluster.requireCompleteLedger(jobs, through: Clock.now, starts)
-            }
-        }
-
-        private static func tick(_ cluster: Cluster, _ starts: Starts) throws -> [Ticking] {
-            let known = ticking.withLock { $0 }
-            guard known.isEmpty else { return known }
-            let begin = (Clock.now / 1_000 + 2) * 1_000
-            let jobs = (0..<4).map { Ticking(name: "tick-\($0)", start: begin + $0 * 250, interval: 1_000) }
-            for job in jobs { try cluster.put(job, recordingIn: starts) }
-            ticking.withLock { $0 = jobs }
-            try cluster.wait("the schedule ticks") { try starts.entries().count >= jobs.count }
-            return jobs
-        }
-
-        private static func epoch(_ cluster: Cluster) throws -> Int {
-            try cluster.query("SELECT epoch::text FROM carillon.leadership").first?.first?.flatMap { Int($0) } ?? 0
-        }
-
-        private static func waitForEpoch(after former: Int, _ cluster: Cluster) throws {
-            try cluster.wait("another term") { try epoch(cluster) > former }
+            try await onCluster { cluster in try cluster.underLoad { try body(cluster, $0) } }
         }
 
         /// Not ended: a process whose new parent has not asked for its status yet has.
@@ -184,24 +146,24 @@ extension EndToEnd {
         func frozenLeader() async throws {
             try await Self.underLoad { cluster, starts in
                 let leader = try cluster.leaderNode()
-                let former = try Self.epoch(cluster)
+                let former = try cluster.epoch()
                 try leader.freeze()
                 let frozen = Clock.now
                 defer { try? leader.thaw() }  // It may be dead: the test has failed then.
-                try Self.waitForEpoch(after: former, cluster)
+                try cluster.waitForEpoch(after: former)
                 let elected = Clock.now - frozen
                 try cluster.wait("the successor fires") {
                     try starts.entries().contains { $0.started > frozen + elected }
                 }
                 print("a frozen leader: a successor after \(elected) ms")
-                #expect(elected <= Self.worstElection)
+                #expect(elected <= Cluster.worstElection)
                 let name = try cluster.waitForLeader(otherThan: leader.name)
                 try leader.thaw()
                 try cluster.wait("\(leader.name) follows") {
                     let health = try cluster.request("GET", leader.url + "/health").json
                     return try health?["role"] == "follower" && health?["leader"] == .string(cluster.node(name).url)
                 }
-                #expect(try Self.epoch(cluster) == former + 1)
+                #expect(try cluster.epoch() == former + 1)
                 #expect(try TestHTTP.request("GET", leader.url + "/health/leader").status == 503)
             }
         }
@@ -210,9 +172,9 @@ extension EndToEnd {
         func terminatedSession() async throws {
             try await Self.underLoad { cluster, _ in
                 for _ in 0..<3 {
-                    let former = try Self.epoch(cluster)
+                    let former = try cluster.epoch()
                     try cluster.query("SELECT pg_terminate_backend(backend_pid) FROM carillon.leadership")
-                    try Self.waitForEpoch(after: former, cluster)
+                    try cluster.waitForEpoch(after: former)
                     try cluster.waitForLeader()
                 }
             }
@@ -250,7 +212,7 @@ extension EndToEnd {
         func exhaustedConnections() async throws {
             try await Self.underLoad { cluster, _ in
                 let pids = cluster.nodes.map(\.pid)
-                let former = try Self.epoch(cluster)
+                let former = try cluster.epoch()
                 try cluster.query("ALTER ROLE \(FaultCluster.role) CONNECTION LIMIT 0")
                 try cluster.query(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '\(FaultCluster.role)'")
@@ -260,9 +222,9 @@ extension EndToEnd {
                     }
                 }
                 #expect(try cluster.request("GET", cluster.nodes[0].url + "/v1/scheduler/jobs").status == 503)
-                #expect(try Self.epoch(cluster) == former)
+                #expect(try cluster.epoch() == former)
                 try cluster.query("ALTER ROLE \(FaultCluster.role) CONNECTION LIMIT -1")
-                try Self.waitForEpoch(after: former, cluster)
+                try cluster.waitForEpoch(after: former)
                 #expect(cluster.nodes.map(\.pid) == pids)
             }
         }

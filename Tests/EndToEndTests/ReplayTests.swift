@@ -99,7 +99,8 @@ extension EndToEnd.Shared {
                 default: body = body.dropLast() + #", "api_key": "\#(key)"}"#
                 }
                 try cluster.query("DELETE FROM carillon.replays")
-                let answer = try TestHTTP.request("POST", try cluster.follower().url + path, headers: headers, body: body)
+                let answer = try TestHTTP.request(
+                    "POST", try cluster.follower().url + path, headers: headers, body: body)
                 try #require(answer.status == 302)
                 let rows = try cluster.query(
                     "SELECT target || headers::text || convert_from(body, 'UTF8') FROM carillon.replays")

@@ -60,8 +60,6 @@ struct FaultPlan: Sendable {
         faults = drawn.sorted { $0.at < $1.at }
     }
 
-    var stepsClocks: Bool { faults.contains { if case .stepClock = $0.fault { true } else { false } } }
-
     var descriptions: [String] { faults.map { "\($0.at): \($0.fault)" } }
 
     private static func draw(_ chance: inout SeededGenerator, stepsClocks: Bool) -> Fault {
@@ -208,7 +206,6 @@ struct FaultPlan: Sendable {
 
     private static func stepClock(_ host: Host, _ step: Int64, _ time: Duration, _ world: World) {
         host.clockOffset += step
-        world.checker.clockSet(host)
         world.engine.after(time) { host.clockOffset = host.naturalOffset }
     }
 

@@ -7,13 +7,11 @@ import Timetable
 struct FinalCheck {
     let world: World
     let workload: Workload
-    let clocksWereStepped: Bool
     private let contents: MemoryContents
 
-    init(world: World, workload: Workload, clocksWereStepped: Bool) {
+    init(world: World, workload: Workload) {
         self.world = world
         self.workload = workload
-        self.clocksWereStepped = clocksWereStepped
         contents = world.database.store.contents
     }
 
@@ -24,7 +22,7 @@ struct FinalCheck {
         startsAndRecords()
         acknowledgedWrites()
         exhaustedJobs()
-        if !clocksWereStepped { timeliness() }
+        timeliness()
         // The leader is asked, which takes a moment of the simulation.
         if world.engine.violations.isEmpty { capacity() }
     }
@@ -97,6 +95,13 @@ struct FinalCheck {
     /// Whatever was started has an end in the books.
     private func startsAndRecords() {
         let recorded = Set(contents.attempts.map(\.attempt))
+        var workers: [AttemptID: String] = [:]
+        for record in contents.attempts {
+            let former = workers.updateValue(record.worker, forKey: record.attempt) ?? record.worker
+            if former != record.worker {
+                violation("once", "\(former) and \(record.worker) have both reported on \(record.attempt)")
+            }
+        }
         for attempt in world.checker.starts.keys.sorted() where !recorded.contains(attempt) {
             violation("lost", "\(attempt) was started, and nothing is recorded of it")
         }

@@ -3,9 +3,6 @@ import Timetable
 
 /// Jobs by chance.
 struct JobGenerator {
-    /// Off where clocks are stepped by an hour: a job that wants each of 3,600 occurrences would then have as many runs.
-    let mayCatchUpAll: Bool
-
     func definition(
         _ name: String, parents: [String], now: Instant, _ chance: inout SeededGenerator
     ) -> JobDefinition {
@@ -17,7 +14,7 @@ struct JobGenerator {
         job.timeout = chance.happens(0.2) ? .seconds(chance.number(1...3)) : nil
         job.startWindow = chance.happens(0.5) ? .seconds(chance.number(2...20)) : nil
         job.overlap = chance.pick([.skip, .queue, .allow, .allow])
-        job.catchUp = chance.pick(mayCatchUpAll ? [.none, .latest, .all] : [.none, .latest])
+        job.catchUp = chance.pick([.none, .latest, .all])
         job.highPriority = chance.happens(0.1)
         job.softError = chance.happens(0.2)
         job.resources.cpus = chance.pick([0.1, 0.2, 0.5])

@@ -27,7 +27,7 @@ struct Scenario {
         let world = World(options)
         let engine = world.engine
         let faults = FaultPlan(options)
-        let workload = Workload(world: world, mayCatchUpAll: !faults.stepsClocks)
+        let workload = Workload(world: world)
         world.nodeHosts.forEach(world.startNode)
         world.workerHosts.forEach(world.startWorker)
         faults.begin(world)
@@ -48,7 +48,7 @@ struct Scenario {
         }
         if engine.violations.isEmpty { settle(world) }
         if engine.violations.isEmpty {
-            FinalCheck(world: world, workload: workload, clocksWereStepped: faults.stepsClocks).run()
+            FinalCheck(world: world, workload: workload).run()
         }
         let outcome = Outcome(world: world, faults: faults, workload: workload)
         if engine.violations.isEmpty { world.unwind() }

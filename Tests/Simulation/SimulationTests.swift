@@ -113,7 +113,7 @@ struct PlantedBug: CustomTestStringConvertible, Sendable {
         PlantedBug(testDescription: "blind redirects", bugs: .blindRedirect, rules: ["I9"]),
         PlantedBug(testDescription: "lost job", bugs: .lostJob, rules: ["I10"], first: 2),
         PlantedBug(testDescription: "a node ends with its office", bugs: .endsWithOffice, rules: ["I11"]),
-        PlantedBug(testDescription: "hasty clock", bugs: .hastyClock, rules: ["I12"]),
+        PlantedBug(testDescription: "leaders go by their own clocks", bugs: .ownClock, rules: ["I12"]),
     ]
 }
 

@@ -46,11 +46,11 @@ final class Workload: @unchecked Sendable {
 
     static let patience = Duration.seconds(4)
 
-    init(world: World, mayCatchUpAll: Bool) {
+    init(world: World) {
         self.world = world
         process = world.client
         chance = SeededGenerator(seed: world.options.seed, stream: 5)
-        generator = JobGenerator(mayCatchUpAll: mayCatchUpAll)
+        generator = JobGenerator()
         believedLeader = world.nodeHosts[0]
     }
 

@@ -14,11 +14,12 @@ final class Supervisor: Sendable {
 
     private let pipes: Mutex<Pipes>
 
-    init(port: Int, settings: [String]) throws {
+    init(port: Int, settings: [String], wrapper: [String] = [], trusted: String = "") throws {
         directory = NSTemporaryDirectory() + "carillon-test-\(UUID().uuidString.prefix(8))"
         let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/bin/sh")
-        process.arguments = ["-c", Self.script, "supervisor", directory, String(port)] + settings
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments =
+            wrapper + ["/bin/sh", "-c", Self.script, "supervisor", directory, String(port), trusted] + settings
         let orders = Pipe()
         let answers = Pipe()
         // Another child that held the pipe open would keep the server alive.
@@ -63,10 +64,10 @@ final class Supervisor: Sendable {
         }
     }
 
-    /// Arguments: directory, port, settings. Its end of input is the end of the test process.
+    /// Arguments: directory, port, addresses that are trusted, settings. Its end of input is the end of the test process.
     private static let script = """
         trap '' INT TERM HUP PIPE
-        dir=$1; port=$2; shift 2
+        dir=$1; port=$2; trusted=$3; shift 3
         bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1)
         [ -n "$bin" ] || { echo "PostgreSQL is not installed (looked in /usr/lib/postgresql)"; exit 1; }
         mkdir -m 700 "$dir" || { echo "cannot make $dir"; exit 1; }
@@ -87,6 +88,10 @@ final class Supervisor: Sendable {
             for setting in "$@"; do echo "$setting"; done
         } >>"$dir/data/postgresql.conf"
         sed -i '1i host all secured 127.0.0.1/32 scram-sha-256' "$dir/data/pg_hba.conf"
+        if [ -n "$trusted" ]; then
+            echo "listen_addresses = '*'" >>"$dir/data/postgresql.conf"
+            echo "host all all $trusted trust" >>"$dir/data/pg_hba.conf"
+        fi
         # Only used where the settings turn TLS on.
         case "$*" in *"ssl = on"*)
             run openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=localhost -days 2 \\

@@ -39,26 +39,34 @@ public final class TestPostgres: Sendable {
     /// - Parameters:
     ///   - settings: lines for postgresql.conf.
     ///   - tls: whether it takes TLS on its port, with a certificate that it has signed itself.
-    public static func start(settings: [String] = [], tls: Bool = false) throws -> TestPostgres {
+    ///   - wrapper: words of a command that executes those that follow, such as one that enters a namespace.
+    ///   - trusted: addresses beside this machine's own that may come in, such as `10.0.0.0/24`.
+    public static func start(
+        settings: [String] = [], tls: Bool = false, wrapper: [String] = [], trusted: String = ""
+    ) throws -> TestPostgres {
         let tlsSettings = [
             "ssl = on", "ssl_cert_file = 'server.crt'", "ssl_key_file = 'server.key'",
         ]
         let settings = settings + (tls ? tlsSettings : [])
-        return try start(settings: settings, urlParameters: "")
+        return try start(settings: settings, urlParameters: "", wrapper: wrapper, trusted: trusted)
     }
 
-    private static func start(settings: [String] = [], urlParameters: String) throws -> TestPostgres {
+    private static func start(
+        settings: [String] = [], urlParameters: String, wrapper: [String] = [], trusted: String = ""
+    ) throws -> TestPostgres {
         var failure: (any Error)?
         // Somebody may take the port between the choice and the start.
         for _ in 0..<3 {
-            do { return try TestPostgres(settings: settings, urlParameters: urlParameters) } catch { failure = error }
+            do {
+                let port = try FreePort.find()
+                let supervisor = try Supervisor(port: port, settings: settings, wrapper: wrapper, trusted: trusted)
+                return TestPostgres(supervisor, port: port, urlParameters: urlParameters)
+            } catch { failure = error }
         }
         throw failure ?? Failure(description: "PostgreSQL did not start")
     }
 
-    private init(settings: [String], urlParameters: String) throws {
-        let port = try FreePort.find()
-        let supervisor = try Supervisor(port: port, settings: settings)
+    private init(_ supervisor: Supervisor, port: Int, urlParameters: String) {
         self.supervisor = supervisor
         self.port = port
         prefix = "postgresql://postgres@/"
@@ -78,12 +86,18 @@ public final class TestPostgres: Sendable {
     /// The URL of a database, through the unix socket.
     public func url(database: String = "postgres") -> String { prefix + database + suffix }
 
-    /// The URL of a database through TCP, for the user postgres if not said otherwise; nil for a server that is not
-    /// ours. The role `secured`, which a test makes, needs its password there.
-    public func tcpURL(database: String = "postgres", user: String = "postgres", password: String? = nil) -> String? {
-        guard let port else { return nil }
+    /// Nil for a server that is not ours.
+    public var tcpPort: Int? { port }
+
+    /// The URL of a database through TCP, for the user postgres if not said otherwise, and to the server's own port if
+    /// there is not another way to it; nil for a server that is not ours. The role `secured`, which a test makes, needs its password there.
+    public func tcpURL(
+        host: String = "127.0.0.1", port way: Int? = nil, database: String = "postgres", user: String = "postgres",
+        password: String? = nil
+    ) -> String? {
+        guard let port = port.map({ way ?? $0 }) else { return nil }
         let credentials = password.map { "\(user):\($0)" } ?? user
-        return "postgresql://\(credentials)@127.0.0.1:\(port)/\(database)"
+        return "postgresql://\(credentials)@\(host):\(port)/\(database)"
     }
 
     /// Makes an empty database and returns its URL.

@@ -14,7 +14,8 @@ enum VerifyCommand {
         path: ["verify"], summary: "Check that every due occurrence has a verdict",
         details: """
             Recomputes the due occurrences of every job from the versions of its schedule and compares them with the \
-            ledger. Exit status 0: each has exactly one verdict; 1: the listed ones have none, or two.
+            ledger, and the ledger with the runs. Exit status 0: each has exactly one verdict, each launched one its \
+            run, and each try of a run one start; 1: the listed ones have not.
             """,
         options: [
             ServerOptions.databaseURL.declaration, from.declaration, to.declaration, ClientCommands.json.declaration,
@@ -28,7 +29,7 @@ enum VerifyCommand {
         _ = try ServerOptions.serve { loop, _ in
             let report = try await DatabaseTasks(url: url, loop: loop).verify(from: from, to: to)
             Console.out(wantsJSON ? json(report).text : text(report))
-            outcome.isClean = report.holes.isEmpty && report.unreadable.isEmpty
+            outcome.isClean = report.isClean
         }
         return outcome.isClean ? 0 : 1
     }
@@ -49,6 +50,9 @@ enum VerifyCommand {
             "\($0.finding): job '\($0.jobName)' version \($0.job.version), \($0.count) occurrences, "
                 + "\($0.first.due.iso8601) to \($0.last.due.iso8601)"
         }
+        lines += report.contradictions.map {
+            "\($0.finding): job '\($0.jobName)', due \($0.due.iso8601), run \($0.run)"
+        }
         lines += report.unreadable.map { "cannot be computed: \($0)" }
         let verdicts = report.verdicts.sorted { $0.key.rawValue < $1.key.rawValue }
             .map { "\($0.value) \($0.key.rawValue)" }.joined(separator: ", ")
@@ -65,6 +69,13 @@ enum VerifyCommand {
         return [
             "from": .string(report.from.iso8601), "to": .string(report.to.iso8601),
             "expected": .integer(report.expected), "missing": .integer(report.missing), "verdicts": .object(verdicts),
+            "contradictions": .array(
+                report.contradictions.map {
+                    [
+                        "finding": .string($0.finding), "job": .string($0.jobName), "run": .string($0.run.rawValue),
+                        "due": .string($0.due.iso8601),
+                    ]
+                }),
             "unreadable": .array(report.unreadable.map { .string($0) }),
             "holes": .array(
                 report.holes.map {

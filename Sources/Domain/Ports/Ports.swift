@@ -50,6 +50,8 @@ public protocol LeaderLock: Sendable {
     func open() async throws(StoreError)
     /// One round trip: tries to take the lock, and reads the leader's row and whether anybody holds the lock.
     func attempt() async throws(StoreError) -> LockAttempt
+    /// The same without trying.
+    func look() async throws(StoreError) -> LockAttempt
     /// Raises the epoch and writes this node into the row. Terminates sessions of a former leader that are in the way.
     func takeOffice() async throws(StoreError) -> Term
     /// One statement: epoch and timeline as they are now, and whether this very session holds the lock on a writable
@@ -67,10 +69,13 @@ public struct LockAttempt: Sendable {
     /// Some session holds the lock.
     public var isHeld: Bool
     public var leader: LeaderRecord?
-    public init(won: Bool, isHeld: Bool, leader: LeaderRecord?) {
+    /// The server's time; nil where it does not tell.
+    public var clock: Instant?
+    public init(won: Bool, isHeld: Bool, leader: LeaderRecord?, clock: Instant? = nil) {
         self.won = won
         self.isHeld = isHeld
         self.leader = leader
+        self.clock = clock
     }
 }
 
@@ -78,10 +83,13 @@ public struct LockHeartbeat: Sendable {
     public var term: Term
     public var holdsLock: Bool
     public var isReadOnly: Bool
-    public init(term: Term, holdsLock: Bool, isReadOnly: Bool) {
+    /// The server's time; nil where it does not tell.
+    public var clock: Instant?
+    public init(term: Term, holdsLock: Bool, isReadOnly: Bool, clock: Instant? = nil) {
         self.term = term
         self.holdsLock = holdsLock
         self.isReadOnly = isReadOnly
+        self.clock = clock
     }
 }
 

@@ -30,9 +30,15 @@ enum LockSQL {
         SELECT t.won,
                EXISTS (\(holders) AND k.pid = pg_backend_pid() AND t.won IS NOT NULL),
                EXISTS (\(holders) AND t.won IS NOT NULL),
-               pg_backend_pid()::int8,
+               pg_backend_pid()::int8, clock_timestamp(),
                \(LeaderRow.columns)
           FROM attempt t JOIN carillon.leadership l ON l.id = 1
+        """
+
+    /// What `attempt` shows, without trying.
+    static let look = """
+        SELECT \(isOwn), \(isOwn), \(isHeld), pg_backend_pid()::int8, clock_timestamp(), \(LeaderRow.columns)
+          FROM carillon.leadership l WHERE l.id = 1
         """
 
     static let takeOffice = """
@@ -44,7 +50,8 @@ enum LockSQL {
         """
 
     static let heartbeat = """
-        SELECT \(timeline), l.epoch, \(isOwn), pg_is_in_recovery() OR current_setting('transaction_read_only')::bool
+        SELECT \(timeline), l.epoch, \(isOwn), pg_is_in_recovery() OR current_setting('transaction_read_only')::bool,
+               clock_timestamp()
           FROM carillon.leadership l WHERE l.id = 1
         """
 

@@ -54,18 +54,23 @@ public actor PostgresLeaderLock: LeaderLock {
         connection = opened
     }
 
-    public func attempt() async throws(StoreError) -> LockAttempt {
+    public func attempt() async throws(StoreError) -> LockAttempt { try await see(Statement(LockSQL.attempt)) }
+
+    public func look() async throws(StoreError) -> LockAttempt { try await see(Statement(LockSQL.look)) }
+
+    private func see(_ statement: Statement) async throws(StoreError) -> LockAttempt {
         let session = try opened()
-        let attempt = try await ask(session, Statement(LockSQL.attempt)).first { row in
+        let attempt = try await ask(session, statement).first { row in
             let won = try row.bool()
             let isOwn = try row.bool()
             let isHeld = try row.bool()
             let pid = try row.integer()
+            let clock = try row.instant()
             let leader = try LeaderRow.read(&row)
             guard pid == Int64(session.backendPID), won == isOwn else {
                 throw SessionFacts.pooled("the lock was given to server process \(pid), not to \(session.backendPID)")
             }
-            return LockAttempt(won: won, isHeld: isHeld, leader: leader)
+            return LockAttempt(won: won, isHeld: isHeld, leader: leader, clock: clock)
         }
         guard let attempt else {
             throw StoreError(.data, "the table of the leadership is empty: run 'carillon migrate'")
@@ -96,7 +101,8 @@ public actor PostgresLeaderLock: LeaderLock {
         let session = try opened()
         let heartbeat = try await ask(session, Statement(LockSQL.heartbeat)).first { row in
             let term = Term(timeline: try row.integer(), epoch: try row.integer())
-            return LockHeartbeat(term: term, holdsLock: try row.bool(), isReadOnly: try row.bool())
+            return LockHeartbeat(
+                term: term, holdsLock: try row.bool(), isReadOnly: try row.bool(), clock: try row.instant())
         }
         guard let heartbeat else { throw StoreError(.data, "the table of the leadership is empty") }
         return heartbeat

@@ -33,6 +33,21 @@ public struct LedgerStore: Sendable {
         ).decode(LedgerRow.read)
     }
 
+    /// Records that contradict each other, of what was due in the closed range.
+    public func contradictions(
+        from: Instant, through: Instant, limit: Int
+    ) async throws(StoreError) -> [LedgerContradiction] {
+        try await access.query(
+            Statement(
+                Self.contradictions, .timestamp(microseconds: from.microseconds),
+                .timestamp(microseconds: through.microseconds), Stores.page(limit)),
+            deadline: Stores.longDeadline
+        ).decode { row in
+            LedgerContradiction(
+                finding: try row.text(), jobName: try row.text(), run: RunID(try row.text()), due: try row.instant())
+        }
+    }
+
     /// Occurrences by verdict, of entries that were recorded in `from..<to`.
     public func counts(recordedFrom from: Instant, to: Instant) async throws(StoreError) -> [Verdict: Int64] {
         let counts = try await access.query(
@@ -59,8 +74,47 @@ public struct LedgerStore: Sendable {
          ORDER BY g.first_index, g.recorded LIMIT $5::int8
         """
 
+    /// All three in one statement, which sees the tables at one instant. No index serves the second and the third: they
+    /// read what was due in the range.
+    private static let contradictions = """
+        WITH every AS MATERIALIZED (
+          SELECT r.id, r.job_id, r.job_name, r.cause, r.lane, r.due FROM carillon.runs r
+           WHERE r.due >= $1::timestamptz AND r.due <= $2::timestamptz
+          UNION ALL
+          SELECT h.id, h.job_id, h.job_name, h.cause, h.lane, h.due FROM carillon.run_history h
+           WHERE h.due >= $1::timestamptz AND h.due <= $2::timestamptz
+        )
+        SELECT '\(LedgerContradiction.noRun)', g.job_name, coalesce(g.run_id, ''), g.first_due
+          FROM carillon.ledger g
+         WHERE g.verdict = '\(Verdict.launched.rawValue)'
+           AND g.first_due >= $1::timestamptz AND g.first_due <= $2::timestamptz
+           AND NOT EXISTS (SELECT FROM every e WHERE e.id = g.run_id)
+        UNION ALL
+        SELECT '\(LedgerContradiction.twoRuns)', max(e.job_name), max(e.id), max(e.due)
+          FROM every e GROUP BY e.job_id, e.cause, e.lane HAVING count(DISTINCT e.id) > 1
+        UNION ALL
+        SELECT '\(LedgerContradiction.twoStarts)', max(e.job_name), e.id, max(e.due)
+          FROM every e JOIN carillon.attempts a ON a.run_id = e.id
+         GROUP BY e.id, a.number HAVING count(DISTINCT a.worker) > 1
+        LIMIT $3::int8
+        """
+
     private static let counts = """
         SELECT g.verdict, sum(g.count)::int8 FROM carillon.ledger g
          WHERE g.recorded >= $1::timestamptz AND g.recorded < $2::timestamptz GROUP BY g.verdict
         """
+}
+
+/// What cannot be if each launched occurrence has one run and each of its tries one start.
+public struct LedgerContradiction: Hashable, Sendable {
+    public static let noRun = "no run"
+    public static let twoRuns = "two runs"
+    /// Two workers have reported on the same try.
+    public static let twoStarts = "two starts"
+
+    /// One of the above.
+    public var finding: String
+    public var jobName: String
+    public var run: RunID
+    public var due: Instant
 }

@@ -33,6 +33,16 @@ final class ChildProcess {
         self.pid = pid
     }
 
+    /// What a child reads or writes at its other end. Another child that held it open would keep this one alive:
+    /// sockets, unlike pipes, are made close-on-exec in one step.
+    static func makePipe() throws -> (read: Int32, write: Int32) {
+        var ends: [Int32] = [-1, -1]
+        guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
+            throw Cluster.Failure(description: "no sockets can be made: \(String(cString: strerror(errno)))")
+        }
+        return (ends[0], ends[1])
+    }
+
     /// Its end: the exit status, or 128 and the signal's number; nil while it runs.
     func ending() -> Int32? {
         if status == nil {

@@ -28,6 +28,12 @@ final class Cluster {
         var postgres: TestPostgres?
         /// An ordinary role that owns the database and that all members use; nil: the superuser.
         var role: String?
+        /// Members have hosts of their own in it, named as they are, and PostgreSQL has `db`.
+        var network: TestNetwork?
+        /// A port of this machine that leads to PostgreSQL, for members to go that way.
+        var databasePort: Int?
+        /// Words of a command that executes each node's command line, which follows them.
+        var nodeWrapper: (@Sendable (_ folder: String, _ node: String) throws -> [String])?
         /// Whether `run` waits until a leader exists and all workers are known to it.
         var waitsUntilReady = true
     }
@@ -44,14 +50,18 @@ final class Cluster {
 
     let options: Options
     let folder: String
-    /// As the members use it.
+    /// As the members use it, but through the unix socket, which needs no network.
     let databaseURL: String
+    /// As the members use it.
+    private let membersURL: String
     private let superuserURL: String
     /// A key with all privileges.
     private(set) var key = ""
     private(set) var nodes: [ClusterProcess] = []
     private(set) var workers: [ClusterProcess] = []
-    private var postgres: TestPostgres
+    let postgres: TestPostgres
+    /// Jobs that are due all the time, once there are some.
+    var ticking: [Ticking] = []
 
     /// Makes a cluster, runs the body and ends everything.
     static func run(
@@ -97,12 +107,11 @@ final class Cluster {
         self.options = options
         let postgres = try options.postgres ?? TestPostgres.shared()
         self.postgres = postgres
-        superuserURL = try postgres.freshDatabase()
-        if let role = options.role {
-            databaseURL = try Self.own(superuserURL, role: role, postgres)
-        } else {
-            databaseURL = superuserURL
-        }
+        let superuserURL = try postgres.freshDatabase()
+        self.superuserURL = superuserURL
+        let ownURL = try options.role.map { try Self.own(superuserURL, role: $0, postgres) } ?? superuserURL
+        databaseURL = ownURL
+        membersURL = try Self.membersURL(ownURL, options, postgres)
         folder = NSTemporaryDirectory() + "carillon-cluster-\(UUID().uuidString.prefix(8))"
         // Others may pass, for commands that run as another user.
         try FileManager.default.createDirectory(
@@ -115,6 +124,17 @@ final class Cluster {
         try postgres.query(url, "CREATE ROLE \(role) LOGIN")
         try postgres.query(url, "ALTER DATABASE \(name) OWNER TO \(role)")
         return url.replacingOccurrences(of: "//postgres@", with: "//\(role)@")
+    }
+
+    private static func membersURL(_ url: String, _ options: Options, _ postgres: TestPostgres) throws -> String {
+        guard options.network != nil || options.databasePort != nil else { return url }
+        let database = url.prefix { $0 != "?" }.split(separator: "/").last.map(String.init) ?? ""
+        let address = try options.network?.address(databaseHost) ?? "127.0.0.1"
+        guard
+            let url = postgres.tcpURL(
+                host: address, port: options.databasePort, database: database, user: options.role ?? "postgres")
+        else { throw Failure(description: "there is no other way to a server that is not ours") }
+        return url
     }
 
     private func start() throws {
@@ -141,14 +161,15 @@ final class Cluster {
     /// Starts one more node.
     @discardableResult
     func addNode(_ name: String, arguments: [String] = []) throws -> ClusterProcess {
-        let port = try FreePort.find()
-        let url = "http://127.0.0.1:\(port)"
+        let (address, host) = try place(name)
+        let url = "http://" + address
         let words = [
-            "node", "--database-url", databaseURL, "--no-migrate", "--listen", "127.0.0.1:\(port)", "--advertise", url,
+            "node", "--database-url", membersURL, "--no-migrate", "--listen", address, "--advertise", url,
             "--name", name, "--secret-file", folder + "/secret",
         ]
+        let wrapper = try options.nodeWrapper?(folder, name) ?? []
         let node = try ClusterProcess(
-            name, url: url, folder: folder, words: words + options.nodeArguments + arguments)
+            name, url: url, folder: folder, words: words + options.nodeArguments + arguments, wrapper: host + wrapper)
         nodes.append(node)
         return node
     }
@@ -157,17 +178,26 @@ final class Cluster {
     /// - Parameter wrapper: a command that executes the worker's command line, which follows its own words.
     @discardableResult
     func addWorker(_ name: String, arguments: [String] = [], wrapper: [String] = []) throws -> ClusterProcess {
-        let port = try FreePort.find()
-        let url = "http://127.0.0.1:\(port)"
+        let (address, host) = try place(name)
+        let url = "http://" + address
         let words =
             ["worker"] + nodes.flatMap { ["--node", $0.url] } + [
-                "--listen", "127.0.0.1:\(port)", "--advertise", url, "--name", name,
+                "--listen", address, "--advertise", url, "--name", name,
                 "--secret-file", folder + "/secret", "--work-dir", "\(folder)/\(name)",
             ] + (geteuid() == 0 ? ["--default-user", "root"] : [])
         let worker = try ClusterProcess(
-            name, url: url, folder: folder, words: words + options.workerArguments + arguments, wrapper: wrapper)
+            name, url: url, folder: folder, words: words + options.workerArguments + arguments,
+            wrapper: host + wrapper)
         workers.append(worker)
         return worker
+    }
+
+    static let databaseHost = "db"
+
+    /// Where a member listens, and how it gets to its host.
+    private func place(_ name: String) throws -> (address: String, wrapper: [String]) {
+        guard let network = options.network else { return ("127.0.0.1:\(try FreePort.find())", []) }
+        return (try network.address(name) + ":8080", network.wrapper(name))
     }
 
     func node(_ name: String) throws -> ClusterProcess { try member(name, of: nodes) }
@@ -223,7 +253,11 @@ final class Cluster {
         var headers = headers
         if headers["X-API-Key"] == nil { headers["X-API-Key"] = key }
         if body != nil, headers["Content-Type"] == nil { headers["Content-Type"] = "application/json" }
-        return try TestHTTP.request(method, url, headers: headers, body: body, timeout: timeout)
+        guard let network = options.network else {
+            return try TestHTTP.request(method, url, headers: headers, body: body, timeout: timeout)
+        }
+        return try TestHTTP.request(
+            method, url, headers: headers, body: body, timeout: timeout, socket: network.socket)
     }
 
     /// A request to whichever node leads, repeated while nobody does.

@@ -93,8 +93,8 @@ final class Guardian {
         """
 
     init(_ words: [String], log: String) throws {
-        let orders = try Self.makePipe()
-        let answers = try Self.makePipe()
+        let orders = try ChildProcess.makePipe()
+        let answers = try ChildProcess.makePipe()
         defer {
             close(orders.read)
             close(answers.read)
@@ -120,16 +120,6 @@ final class Guardian {
             throw Cluster.Failure(description: "the guardian shell did not start '\(words.first ?? "")'")
         }
         self.pid = pid
-    }
-
-    private static func makePipe() throws -> (read: Int32, write: Int32) {
-        var ends: [Int32] = [-1, -1]
-        // Another child that held it open would keep this one alive: sockets, unlike pipes, are made close-on-exec in
-        // one step.
-        guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
-            throw Cluster.Failure(description: "no sockets can be made: \(String(cString: strerror(errno)))")
-        }
-        return (ends[0], ends[1])
     }
 
     /// A killed child stays as a zombie until the shell ends: it counts as dead.

@@ -1,8 +1,9 @@
 import Foundation
 
-/// The `carillon` executable that was built together with the tests.
+/// The `carillon` executable that was built together with the tests, or that `CARILLON_TEST_EXECUTABLE` names.
 enum Executable {
     static let path: String = {
+        if let path = ProcessInfo.processInfo.environment["CARILLON_TEST_EXECUTABLE"] { return path }
         // Beside the test bundle, which is this process's executable or named in its arguments; else where SwiftPM
         // puts it below the package.
         var folders = [Bundle.main.executableURL?.deletingLastPathComponent().path].compactMap { $0 }

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Testing
 
 /// The record that commands themselves keep of when they were started: the only witness that cannot be mistaken.
@@ -13,6 +14,16 @@ struct Starts {
     }
 
     let path: String
+    private let known = Known()
+
+    /// What was read already: a long test has many thousands of lines.
+    private final class Known: Sendable {
+        struct Contents {
+            var entries: [Entry] = []
+            var offset: UInt64 = 0
+        }
+        let contents = Mutex(Contents())
+    }
 
     init(in folder: String) { path = folder + "/starts" }
 
@@ -23,16 +34,26 @@ struct Starts {
     }
 
     func entries() throws -> [Entry] {
-        // Nothing was started yet.
-        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { return [] }
-        return try text.split(separator: "\n").map { line in
-            let words = line.split(separator: " ")
-            guard words.count == 5, let due = Int64(words[2]), let started = Int64(words[3]),
-                let attempt = Int(words[4])
-            else { throw Cluster.Failure(description: "'\(line)' is no line of a start") }
-            return Entry(
-                taskID: String(words[0]), job: String(words[1]), due: due, started: started, attempt: attempt)
+        try known.contents.withLock { known in
+            // Nothing was started yet.
+            guard let file = FileHandle(forReadingAtPath: path) else { return [] }
+            defer { try? file.close() }  // It was only read.
+            try file.seek(toOffset: known.offset)
+            let bytes = try file.readToEnd() ?? Data()
+            // A line that is being written is read next time.
+            guard let end = bytes.lastIndex(of: 10) else { return known.entries }
+            let lines = bytes[...end]
+            known.offset += UInt64(lines.count)
+            known.entries += try lines.split(separator: 10).map(Self.entry)
+            return known.entries
         }
+    }
+
+    private static func entry(_ line: Data) throws -> Entry {
+        let words = line.split(separator: 32).map { String(decoding: $0, as: UTF8.self) }
+        guard words.count == 5, let due = Int64(words[2]), let started = Int64(words[3]), let attempt = Int(words[4])
+        else { throw Cluster.Failure(description: "'\(String(decoding: line, as: UTF8.self))' is no line of a start") }
+        return Entry(taskID: words[0], job: words[1], due: due, started: started, attempt: attempt)
     }
 
     /// Task ids that stand there more than once.

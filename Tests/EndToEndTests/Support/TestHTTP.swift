@@ -19,16 +19,19 @@ enum TestHTTP {
         let description: String
     }
 
-    /// - Parameter url: `http://a.b.c.d:port/path?query`, already encoded.
+    /// - Parameters:
+    ///   - url: `http://a.b.c.d:port/path?query`, already encoded.
+    ///   - socket: makes the socket, where it is not to be one of this machine's own network.
     static func request(
-        _ method: String, _ url: String, headers: [String: String] = [:], body: String? = nil, timeout: Double = 10
+        _ method: String, _ url: String, headers: [String: String] = [:], body: String? = nil, timeout: Double = 10,
+        socket: () throws -> Int32 = ownSocket
     ) throws -> Answer {
         let (host, port, target) = try split(url)
         var text = "\(method) \(target) HTTP/1.1\r\nHost: \(host):\(port)\r\nConnection: close\r\n"
         for (name, value) in headers.sorted(by: { $0.key < $1.key }) { text += "\(name): \(value)\r\n" }
         if let body { text += "Content-Length: \(body.utf8.count)\r\n" }
         text += "\r\n" + (body ?? "")
-        let bytes = try exchange(Array(text.utf8), host: host, port: port, timeout: timeout)
+        let bytes = try exchange(Array(text.utf8), host: host, port: port, timeout: timeout, socket: socket)
         return try parse(bytes, method: method, url: url)
     }
 
@@ -43,10 +46,17 @@ enum TestHTTP {
         return (String(parts[0]), port, target)
     }
 
-    /// Sends bytes as they are and returns everything that comes until the server closes.
-    static func exchange(_ bytes: [UInt8], host: String, port: Int, timeout: Double) throws -> [UInt8] {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+    static func ownSocket() throws -> Int32 {
+        let descriptor = Foundation.socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw Failure(description: "socket: \(String(cString: strerror(errno)))") }
+        return descriptor
+    }
+
+    /// Sends bytes as they are and returns everything that comes until the server closes.
+    static func exchange(
+        _ bytes: [UInt8], host: String, port: Int, timeout: Double, socket: () throws -> Int32 = ownSocket
+    ) throws -> [UInt8] {
+        let descriptor = try socket()
         defer { close(descriptor) }
         // Bounds connect and each read and write.
         var limit = timeval(tv_sec: Int(timeout), tv_usec: Int((timeout - timeout.rounded(.down)) * 1_000_000))

@@ -25,16 +25,12 @@ final class Checker: @unchecked Sendable {
     private var highest = Term.none
     /// Processes whose lock session the server has ended because it was silent, and when.
     private var timedOut: [Int: UInt64] = [:]
-    /// Microseconds by which the clock of any host was ahead so far.
-    private var furthestAhead: Int64 = 0
 
     init(engine: Engine) { self.engine = engine }
 
     var offices: Int { officers.count }
 
     // MARK: While it runs
-
-    func clockSet(_ host: Host) { furthestAhead = max(furthestAhead, host.clockOffset) }
 
     func officeTaken(_ term: Term, by session: Database.Session) {
         engine.note(session.process.name, "takes office: term \(term)")
@@ -103,7 +99,8 @@ final class Checker: @unchecked Sendable {
                 "I4", "\(offer.attempt) was started on \(first.process), and now a second time on \(process.name)")
         }
         starts[offer.attempt] = Start(process: process.name, at: engine.wall, offer: offer)
-        let latest = engine.wall.microseconds + furthestAhead + 1_000
+        // The database's clock is the cluster's, whatever those of nodes show.
+        let latest = engine.wall.microseconds + (world?.database.host.clockOffset ?? 0)
         if offer.due.microseconds > latest {
             engine.violation(
                 "I12", "\(offer.attempt) was started \(offer.due.microseconds - latest) µs before it was due")

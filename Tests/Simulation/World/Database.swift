@@ -62,6 +62,7 @@ final class Database: @unchecked Sendable {
         chance = SeededGenerator(seed: engine.seed, stream: 3)
     }
 
+    var host: Host { executor.host }
     var epoch: Int64 { record?.term.epoch ?? 0 }
     var openSessions: [Session] { sessions.values.sorted { $0.id < $1.id } }
     var holderNode: String? { holder.flatMap { sessions[$0]?.node.name } }
@@ -189,8 +190,15 @@ final class Database: @unchecked Sendable {
             holder = id
             engine.note(Self.hostName, "session \(id) has the lock")
         }
-        return LockAttempt(won: holder == id, isHeld: true, leader: record)
+        return LockAttempt(won: holder == id, isHeld: true, leader: record, clock: clock)
     }
+
+    func look(_ id: Int) throws(StoreError) -> LockAttempt {
+        _ = try touch(id)
+        return LockAttempt(won: holder == id, isHeld: holder != nil, leader: record, clock: clock)
+    }
+
+    private var clock: Instant { Instant(microseconds: executor.wallMicroseconds) }
 
     func takeOffice(_ id: Int) throws(StoreError) -> Term {
         let session = try touch(id)
@@ -206,7 +214,8 @@ final class Database: @unchecked Sendable {
 
     func heartbeat(_ id: Int) throws(StoreError) -> LockHeartbeat {
         _ = try touch(id)
-        return LockHeartbeat(term: store.currentTerm, holdsLock: holder == id, isReadOnly: isReadOnly)
+        return LockHeartbeat(
+            term: store.currentTerm, holdsLock: holder == id, isReadOnly: isReadOnly, clock: clock)
     }
 
     func resign(_ id: Int, _ term: Term) throws(StoreError) {

@@ -40,6 +40,10 @@ final class SimulatedLock: LeaderLock, @unchecked Sendable {
         try await ask { database, id throws(StoreError) in try database.attempt(id) }
     }
 
+    func look() async throws(StoreError) -> LockAttempt {
+        try await ask { database, id throws(StoreError) in try database.look(id) }
+    }
+
     func takeOffice() async throws(StoreError) -> Term {
         try await ask { database, id throws(StoreError) in try database.takeOffice(id) }
     }

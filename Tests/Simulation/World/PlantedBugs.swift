@@ -24,6 +24,6 @@ struct PlantedBugs: OptionSet, Sendable {
     static let lostJob = PlantedBugs(rawValue: 512)
     /// A node's process ends when it loses its office.
     static let endsWithOffice = PlantedBugs(rawValue: 1_024)
-    /// Leaders take three seconds from now for now.
-    static let hastyClock = PlantedBugs(rawValue: 2_048)
+    /// Leaders go by their own clocks.
+    static let ownClock = PlantedBugs(rawValue: 2_048)
 }

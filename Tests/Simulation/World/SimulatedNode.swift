@@ -12,7 +12,7 @@ final class SimulatedNode: Sendable {
     let leader: Leader
     private let store: SimulatedStore
     private let world: World
-    private let clock: HostClock
+    private let clock: any WallClock
 
     init(world: World, host: Host) {
         host.starts += 1
@@ -25,8 +25,8 @@ final class SimulatedNode: Sendable {
         self.world = world
         self.executor = executor
         self.description = description
-        clock = HostClock(
-            executor: executor, hurry: world.options.bugs.contains(.hastyClock) ? .seconds(3) : .zero)
+        let time = ClusterClock(timekeeper: executor, log: log)
+        clock = world.options.bugs.contains(.ownClock) ? HostClock(executor: executor) : time
         store = SimulatedStore(database: world.database, process: executor, node: description)
         leader = Leader(
             node: description, store: store, transport: SimulatedTransport(world: world, process: executor),
@@ -35,7 +35,7 @@ final class SimulatedNode: Sendable {
             node: description,
             lock: SimulatedLock(
                 database: world.database, process: executor, node: description, constants: world.constants),
-            leader: leader, timekeeper: executor, constants: constants, log: log)
+            leader: leader, timekeeper: executor, constants: constants, clock: time, log: log)
     }
 
     func run() async {
@@ -99,11 +99,10 @@ final class SimulatedNode: Sendable {
     }
 }
 
+/// A planted bug: the node's own.
 struct HostClock: WallClock {
     let executor: SimulationExecutor
-    /// A planted bug: how far ahead of the host's clock it is.
-    var hurry = Duration.zero
-    func now() -> Instant { Instant(microseconds: executor.wallMicroseconds).advanced(by: hurry) }
+    func now() -> Instant { Instant(microseconds: executor.wallMicroseconds) }
 }
 
 /// Zones are not what is tested here.

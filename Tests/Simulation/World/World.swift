@@ -70,7 +70,6 @@ final class World: @unchecked Sendable {
                 disk: SimulatedDisk(engine: engine, number: number))
         }
         checker.world = self
-        for host in nodeHosts + workerHosts { checker.clockSet(host) }
     }
 
     func host(at url: String) -> Host? { (nodeHosts + workerHosts).first { $0.url == url } }
