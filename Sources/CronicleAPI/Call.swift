@@ -67,7 +67,13 @@ struct CallTable: Sendable {
     subscript(namespace: String, name: String) -> Call? { calls[namespace]?[name] }
 
     private static func app(_ dependencies: CronicleDependencies) -> [Call] {
-        SystemCalls(dependencies).all + KeyCalls(dependencies).all
+        let families: [[Call]] = [
+            SystemCalls(dependencies).all, KeyCalls(dependencies).all, EventCalls(dependencies).all,
+            [RunEventCall(dependencies).call], JobCalls(dependencies).all, LogCalls(dependencies).all,
+            HistoryCalls(dependencies).all, CatalogueCalls(dependencies).all, PluginCalls(dependencies).all,
+            StateCalls(dependencies).all, ServerCalls(dependencies).all,
+        ]
+        return families.flatMap { $0 }
     }
 }
 

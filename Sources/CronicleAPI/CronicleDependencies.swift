@@ -7,6 +7,12 @@ public struct CronicleDependencies: Sendable {
     public var authenticator: Authenticator
     public var accounts: Accounts
     public var keys: KeyRecords
+    public var events: EventOperations
+    public var runs: RunRecords
+    public var logs: any RunLogReading
+    public var tokens: LogTokens
+    /// For time zones of events.
+    public var zones: any ZoneDatabase
     public var activity: ActivityLog
     public var clock: any WallClock
     public var system: any CronicleSystem
@@ -15,7 +21,8 @@ public struct CronicleDependencies: Sendable {
     public var mail: @Sendable (String, String, String) async -> Void
 
     public init(
-        authenticator: Authenticator, accounts: Accounts, keys: KeyRecords, activity: ActivityLog,
+        authenticator: Authenticator, accounts: Accounts, keys: KeyRecords, events: EventOperations, runs: RunRecords,
+        logs: any RunLogReading, tokens: LogTokens, zones: any ZoneDatabase, activity: ActivityLog,
         clock: any WallClock, system: any CronicleSystem, log: @escaping @Sendable (String) -> Void,
         mail: @escaping @Sendable (String, String, String) async -> Void
     ) {
@@ -23,6 +30,11 @@ public struct CronicleDependencies: Sendable {
         self.authenticator = authenticator
         self.accounts = accounts
         self.keys = keys
+        self.events = events
+        self.runs = runs
+        self.logs = logs
+        self.tokens = tokens
+        self.zones = zones
         self.activity = activity
         self.clock = clock
         self.system = system
@@ -33,9 +45,21 @@ public struct CronicleDependencies: Sendable {
 /// What the dialect shows of the node that answers.
 public protocol CronicleSystem: Sendable {
     var hostName: String { get }
+    var nodeName: String { get }
     var facts: SystemFacts { get }
+    /// Name of the node that leads; nil while none does.
+    func leaderName() async throws -> String?
+    /// Knocks at a host where a node would listen.
+    func contact(_ host: String) async -> ContactOutcome
     /// Waits; for the call that tests clients' patience.
     func pause(_ duration: Duration) async throws
+}
+
+public enum ContactOutcome: Sendable {
+    case refused(String)
+    case isNode
+    /// Something answers that is no node.
+    case other
 }
 
 public struct SystemFacts: Sendable {

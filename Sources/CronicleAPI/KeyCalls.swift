@@ -62,6 +62,7 @@ struct KeyCalls: Sendable {
             guard error.code == .conflict else { throw error }
             throw CronicleFailure("api_key", error.message)
         }
+        await dependencies.authenticator.forget()
         await dependencies.activity.record(
             "apikey_create", by: principal, from: context.request.remoteAddress, Self.activity(record))
         return ["id": .string(record.key.id), "key": .string(secret)]
@@ -90,6 +91,7 @@ struct KeyCalls: Sendable {
         }
         record.fields = JSONValue.object(fields).text
         _ = try await dependencies.keys.update(principal, record)
+        await dependencies.authenticator.forget()
         await dependencies.activity.record(
             "apikey_update", by: principal, from: context.request.remoteAddress, Self.activity(record))
         return [:]
@@ -102,6 +104,7 @@ struct KeyCalls: Sendable {
         guard let record = try await dependencies.keys.record(principal, id: id),
             try await dependencies.keys.delete(principal, id: id)
         else { throw CronicleFailure("api_key", "Failed to delete API Key: Error: Item not found") }
+        await dependencies.authenticator.forget()
         await dependencies.activity.record(
             "apikey_delete", by: principal, from: context.request.remoteAddress, Self.activity(record))
         return [:]

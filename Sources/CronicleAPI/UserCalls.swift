@@ -72,10 +72,11 @@ struct UserCalls: Sendable {
 
     /// What a page needs to begin with.
     private func welcome(_ user: User, session: String, _ context: CallContext) async throws -> JSONObject {
-        let answer: JSONObject = [
+        var answer: JSONObject = [
             "username": .string(user.username), "user": .object(Self.shape(user)), "session_id": .string(session),
             "epoch": dependencies.clock.now().epoch,
         ]
+        for (key, value) in try await dependencies.overview(user.principal) { answer[key] = value }
         return answer
     }
 
@@ -147,8 +148,8 @@ struct UserCalls: Sendable {
                 """
                 Hello \(recovery.user.fullName),
 
-                somebody, hopefully you, asked for a new password of the user \(recovery.user.username). To set one, send
-                within an hour to /api/user/reset_password:
+                somebody, hopefully you, asked for a new password of the user \(recovery.user.username).
+                To set one, send within an hour to /api/user/reset_password:
 
                 {"username": "\(recovery.user.username)", "key": "\(recovery.token)", "new_password": "…"}
 

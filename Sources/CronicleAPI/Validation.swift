@@ -1,7 +1,7 @@
 import JSON
 
-/// Cronicle's two checks of parameters, with its words (cronicle.md §1.8): what must be there, looked at as text, and what
-/// may be there, looked at by type first.
+/// Cronicle's two checks of parameters, with its words (cronicle.md §1.8): what must be there, looked at as text, and
+/// what may be there, looked at by type first.
 enum Validation {
     typealias Check = @Sendable (String) -> Bool
 

@@ -179,14 +179,16 @@ struct Parts: Sendable {
         cronicle = CronicleAPI(
             CronicleDependencies(
                 authenticator: authenticator, accounts: accounts, keys: KeyRecords(store: stores.keys, clock: clock),
+                events: EventOperations(stores: stores, office: leader, zones: zones),
+                runs: RunRecords(stores: stores, office: leader, clock: clock), logs: logs,
+                tokens: LogTokens(secret: configuration.secret), zones: zones,
                 activity: ActivityLog(store: stores.activity, clock: clock) { log.warning($0) }, clock: clock,
                 system: CronicleNode(
                     hostName: HostFacts.hostName, version: Carillon.version, host: configuration.host,
-                    port: configuration.port, started: loop.monotonicNow, timekeeper: loop),
+                    port: configuration.port, started: loop.monotonicNow, timekeeper: loop,
+                    nodeName: node.name, leader: LeaderReadingAdapter(store: stores.leader), client: client),
                 log: { log.error($0) },
-                mail: { address, subject, _ in
-                    log.warning("no mail was sent to \(address) ('\(subject)'): no mail server is configured")
-                }))
+                mail: Letters(configuration.notifications, clock: clock, log: log).send))
         follower = FollowerPolicy(
             mode: configuration.follower == .proxy ? .proxy : .redirect, ownURL: node.url, view: { elector.view },
             lookUp: LeaderReadingAdapter(store: stores.leader), authenticator: authenticator, accounts: accounts,

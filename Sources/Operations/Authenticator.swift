@@ -76,6 +76,9 @@ public actor Authenticator {
         return stored.principal
     }
 
+    /// Keys have been changed here: this node asks the store again at once.
+    public func forget() { cache.removeAll(keepingCapacity: true) }
+
     private func lookUp(_ prefix: String) async throws(DomainError) -> StoredKey? {
         let asked = clock.now()
         if let known = cache[prefix], isFresh(known, now: asked) { return known.key }

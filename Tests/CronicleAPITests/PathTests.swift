@@ -41,13 +41,15 @@ struct PathTests {
         #expect(try parameters("text/plain", #"{"b":2}"#).body == ["b": 2])
         #expect(try parameters("application/json", "[1]").body.isEmpty)
         #expect(try parameters("application/json", "5").body.isEmpty)
-        #expect(try parameters("application/x-www-form-urlencoded", "b=2&c=x&c=y").body == ["b": "2", "c": ["x", "y"]])
+        #expect(
+            try parameters("application/x-www-form-urlencoded", "b=2&c=x&c=y").body == ["b": "2", "c": ["x", "y"]])
         #expect(try parameters(nil, "x").body == ["raw": ["type": "Buffer", "data": [120]]])
         let form = "--X\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\none\r\n--X--\r\n"
         #expect(try parameters("multipart/form-data; boundary=X", form).body == ["a": "one"])
     }
 
-    @Test("what calls itself JSON and is not is refused, an empty body among it", arguments: ["{\"bad", "{\"a\":1,}", ""])
+    @Test(
+        "what calls itself JSON and is not is refused, an empty body among it", arguments: ["{\"bad", "{\"a\":1,}", ""])
     func malformed(_ body: String) {
         #expect(throws: CronicleParameters.Malformed.self) { try parameters("application/json", body) }
     }

@@ -1,8 +1,8 @@
 /// Which workers a job may run on, besides its constraints.
 public enum Target: Hashable, Sendable {
     case any
-    /// The identifier of a worker group, or the name of one worker. What it is is decided when a run is placed: a
-    /// worker with that name wins.
+    /// The name of one worker, the identifier of a worker group, or the name of a host. What it is is decided when a
+    /// run is placed: the first of these that there is.
     case named(String)
 
     public var name: String {

@@ -2,6 +2,7 @@ import CronicleAPI
 import Crypto
 import Domain
 import Glibc
+import HTTPTransport
 import Operations
 import Runtime
 import Timetable
@@ -35,6 +36,23 @@ struct CronicleNode: CronicleSystem {
     let port: Int
     let started: MonotonicInstant
     let timekeeper: any Timekeeper
+    let nodeName: String
+    let leader: any LeaderReading
+    let client: HTTPClient
+
+    func leaderName() async throws -> String? { try await leader.leader()?.node }
+
+    func contact(_ host: String) async -> ContactOutcome {
+        let request = HTTPClientRequest(
+            url: "http://\(host):\(port)/api/app/ping", timeout: .seconds(8), connectTimeout: .seconds(3),
+            maximumResponseBytes: 4_096)
+        do {
+            let answer = try await client.execute(request)
+            return answer.status == 200 ? .isNode : .other
+        } catch {
+            return .refused("Connection Refused: Failed to connect to host: \(host)")
+        }
+    }
 
     func pause(_ duration: Duration) async throws { try await timekeeper.sleep(for: duration) }
 

@@ -202,7 +202,7 @@ actor Notifier: Service {
     }
 
     /// RFC 5322 §3.3; the process keeps the C locale.
-    private static func mailDate(_ instant: Instant) -> String {
+    static func mailDate(_ instant: Instant) -> String {
         var seconds = time_t(instant.seconds)
         var parts = tm()
         gmtime_r(&seconds, &parts)

@@ -143,7 +143,8 @@ struct FollowerPolicy: Sendable {
         do {
             stored = try await replays.take(
                 tokenHash: ReplayToken.hash(token),
-                credentialsHash: credentials.key == nil && credentials.session == nil ? nil : Self.hash(credentials), now: clock.now())
+                credentialsHash: credentials.key == nil && credentials.session == nil ? nil : Self.hash(credentials),
+                now: clock.now())
         } catch { throw DomainError(store: error) }
         guard let stored else {
             throw .invalid("this redirect was used before or has expired: send the original request again")

@@ -81,11 +81,10 @@ struct RequestPipeline: Sendable {
             }
             return await RequestContext.$principal.withValue(principal) { await route.handler(request) }
         case let unmatched:
-            // A page that is not there, as clients of Cronicle know it. What stands below the other trees is nothing that
-            // whoever has no key learns about.
-            guard Self.trees.contains(where: { request.path.hasPrefix($0) }) || ChronosAPI.owns(path: request.path) else {
-                return CronicleAPI.pageNotFound(request)
-            }
+            // A page that is not there, as clients of Cronicle know it. What stands below the other trees is nothing
+            // that whoever has no key learns about.
+            let isClosed = Self.trees.contains { request.path.hasPrefix($0) } || ChronosAPI.owns(path: request.path)
+            guard isClosed else { return CronicleAPI.pageNotFound(request) }
             if known == nil { _ = try await authenticator.principal(key: Credentials(of: request).key) }
             if ChronosAPI.owns(path: request.path) { return ChronosAPI.unmatched(unmatched, request) }
             return Self.unmatched(unmatched, request)

@@ -1,9 +1,9 @@
 // Accounts: who people are, and that they stay who they are.
 //
 // Passwords are compared by the system's libcrypt on threads that may block, a few at once, so that guessing costs the
-// guesser and not the scheduler. More than `failuresPerHour` wrong passwords within one clock hour lock a user until the
-// password is reset or an administrator opens the account; whether a name exists cannot be told from an answer or its
-// time. Sessions are random, kept as hashes, and end at their day whether or not anybody cleans up.
+// guesser and not the scheduler. More than `failuresPerHour` wrong passwords within one clock hour lock a user until
+// the password is reset or an administrator opens the account; whether a name exists cannot be told from an answer or
+// its time. Sessions are random, kept as hashes, and end at their day whether or not anybody cleans up.
 //
 // Who may manage users is decided here too: administrators all, everybody himself.
 

@@ -95,3 +95,8 @@ extension APIKey {
         return isWellFormed(key) ? [String(key.prefix(prefixLength)), chosen] : [chosen]
     }
 }
+
+extension APIKey {
+    /// Eight characters that are not given out twice.
+    static func randomSuffix() throws -> String { Hex.encode(try RandomBytes.make(4)) }
+}

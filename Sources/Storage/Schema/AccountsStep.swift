@@ -3,8 +3,8 @@ extension Schema {
     ///
     /// - Neither passwords nor session identifiers nor keys are stored: only their hashes.
     /// - A session outlives its user, so that its bearer is told what has become of him.
-    /// - `api_keys.prefix` is the public beginning of a key that Carillon made; of a key that a client chose, which may be
-    ///   short, it is `#` and the beginning of its hash.
+    /// - `api_keys.prefix` is the public beginning of a key that Carillon made; of a key that a client chose, which may
+    ///   be short, it is `#` and the beginning of its hash.
     static let accountsStep = """
         CREATE TABLE carillon.users (
           key text PRIMARY KEY,
@@ -65,7 +65,7 @@ extension Schema {
           run_id text PRIMARY KEY,
           deleted timestamptz NOT NULL
         );
-        COMMENT ON TABLE carillon.deleted_runs IS 'Runs whose record was deleted by request; upkeep removes them with their day.';
+        COMMENT ON TABLE carillon.deleted_runs IS 'Runs whose record was deleted by request.';
 
         CREATE INDEX jobs_newest ON carillon.jobs (created DESC, id DESC);
         CREATE INDEX jobs_title ON carillon.jobs USING hash ((coalesce(definition ->> 'title', name)));

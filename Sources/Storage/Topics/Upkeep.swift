@@ -34,6 +34,9 @@ public struct Upkeep: Sendable {
                 Statement(Self.dropEras, .timestamp(microseconds: cutoff.microseconds)),
                 Statement(Self.dropVersions, .timestamp(microseconds: cutoff.microseconds)),
                 Statement(Self.dropNodes, .timestamp(microseconds: cutoff.microseconds)),
+                Statement(Self.dropDeleted, .timestamp(microseconds: cutoff.microseconds)),
+                Statement(Self.dropSessions, .timestamp(microseconds: now.microseconds)),
+                Statement(Self.dropActivity, .timestamp(microseconds: cutoff.microseconds)),
                 Statement(OutboxStore.dropBuried, .timestamp(microseconds: cutoff.microseconds)),
             ], deadline: Self.deadline)
         return Int(changed)
@@ -59,6 +62,13 @@ public struct Upkeep: Sendable {
         DELETE FROM carillon.job_versions v WHERE v.superseded < $1::timestamptz
            AND NOT EXISTS (SELECT FROM carillon.runs r WHERE r.job_id = v.job_id AND r.job_version = v.version)
         """
+
+    /// A run's record is gone by then: it ended before it was deleted.
+    private static let dropDeleted = "DELETE FROM carillon.deleted_runs WHERE deleted < $1::timestamptz"
+
+    private static let dropSessions = "DELETE FROM carillon.sessions WHERE expires < $1::timestamptz"
+
+    private static let dropActivity = "DELETE FROM carillon.activity WHERE at < $1::timestamptz"
 
     private static let dropNodes = "DELETE FROM carillon.nodes WHERE seen < $1::timestamptz"
 }

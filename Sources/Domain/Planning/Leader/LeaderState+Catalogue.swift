@@ -110,7 +110,7 @@ extension LeaderState {
     /// The first thing that keeps a run of the job from being given to a worker now, in Cronicle's order of checks.
     func obstacle(_ definition: JobDefinition, job: JobID) -> LaunchObstacle? {
         let target = definition.target.name
-        if !target.isEmpty, catalogue.groups[target] == nil, workers[target] == nil {
+        if !target.isEmpty, catalogue.groups[target] == nil, workers[target] == nil, groupMembers[target] == nil {
             return .missing("Server or Server Group not found: \(target)")
         }
         if let missing = missing(definition) { return missing }
@@ -168,7 +168,11 @@ extension LeaderState {
 
     /// Finds out who is in each group, where that is not known; groups that jobs refer to are few, and patterns slow.
     mutating func sortIntoGroups() {
-        guard groupMembers.isEmpty, !catalogue.groups.isEmpty else { return }
+        guard groupMembers.isEmpty else { return }
+        // A host is the group of the workers on it, unless a group has its name.
+        for description in workers.values.map(\.worker.description) {
+            groupMembers[description.hostName, default: []].insert(description.name)
+        }
         for group in catalogue.groups.values {
             let pattern = group.compiled
             groupMembers[group.id] = Set(
@@ -204,6 +208,9 @@ extension WorkerGroup {
     }
 
     public var displayTitle: String { title.isEmpty ? id : title }
+
+    /// Whether a host of that name belongs to the group.
+    public func matches(host: String) -> Bool { compiled?.matches(host) ?? false }
 }
 
 extension Category {

@@ -1,0 +1,56 @@
+import Domain
+import JSON
+import Operations
+
+/// What a caller may see and touch, by categories and worker groups (cronicle.md §4.1).
+struct EventAccess: Sendable {
+    let principal: Principal
+    /// Of the groups that the caller holds.
+    private let held: [WorkerGroup]
+    private let groups: Set<String>
+
+    init(_ principal: Principal, _ catalogue: Catalogue) {
+        self.principal = principal
+        groups = Set(catalogue.groups.keys)
+        held = (principal.limits.groups ?? []).compactMap { catalogue.groups[$0] }
+    }
+
+    private var isUnlimited: Bool { principal.has(.admin) }
+
+    func maySee(category: String) -> Bool {
+        guard !isUnlimited, let allowed = principal.limits.categories else { return true }
+        return allowed.contains(category)
+    }
+
+    /// A group that is held, or a host that one of them matches. A group's own name is no host, even where a pattern
+    /// would match it.
+    func maySee(target: String) -> Bool {
+        guard !isUnlimited, let allowed = principal.limits.groups else { return true }
+        if allowed.contains(target) { return true }
+        guard !groups.contains(target) else { return false }
+        return held.contains { $0.matches(host: target) }
+    }
+
+    func require(category: String, target: String) throws(CronicleFailure) {
+        guard maySee(category: category) else { throw principal.lacks("cat_\(category)") }
+        guard maySee(target: target) else { throw principal.lacks("grp_\(target)") }
+    }
+
+    func require(_ definition: JobDefinition) throws(CronicleFailure) {
+        try require(category: definition.shownCategory, target: definition.shownTarget)
+    }
+
+    func maySee(_ definition: JobDefinition) -> Bool {
+        maySee(category: definition.shownCategory) && maySee(target: definition.shownTarget)
+    }
+
+    /// Neither categories nor groups hide anything.
+    var seesAll: Bool {
+        isUnlimited || principal.limits.categories == nil && principal.limits.groups == nil
+    }
+}
+
+extension JobDefinition {
+    var shownCategory: String { category.isEmpty ? "general" : category }
+    var shownTarget: String { target.name.isEmpty ? "allgrp" : target.name }
+}

@@ -1,0 +1,252 @@
+import Domain
+import HTTP
+import JSON
+import Operations
+import Timetable
+
+/// Events: reading, creating, updating, deleting, running (cronicle.md §1.10).
+struct EventCalls: Sendable {
+    let dependencies: CronicleDependencies
+    private let rules: EventRules
+
+    init(_ dependencies: CronicleDependencies) {
+        self.dependencies = dependencies
+        rules = EventRules(zones: dependencies.zones)
+    }
+
+    var events: EventOperations { dependencies.events }
+
+    var all: [Call] {
+        [
+            Call("get_schedule", in: .bodyThenQuery) { try await schedule($0) },
+            Call("get_event", in: .bodyThenQuery) { try await read($0) },
+            Call("create_event") { try await create($0) },
+            Call("update_event") { try await update($0) },
+            Call("delete_event") { try await delete($0) },
+            Call("flush_event_queue") { try await flush($0) },
+        ]
+    }
+
+    /// The default is the documented one; 0 is all of them, as clients know it.
+    static let defaultLimit = 50
+
+    // MARK: Reading
+
+    private func schedule(_ context: CallContext) async throws -> JSONObject {
+        let principal = try await context.authenticate()
+        let access = EventAccess(principal, try await events.catalogue())
+        let start = context.integer("offset") ?? 0
+        let asked = context.values["limit"] == nil ? Self.defaultLimit : context.integer("limit") ?? 0
+        if access.seesAll, start >= 0, asked > 0 {
+            let jobs = try await events.jobs(offset: start, limit: asked)
+            let count = try await events.count()
+            return [
+                "rows": .array(jobs.map { .object(EventShape($0).object) }), "list": Page.header(count: count),
+            ]
+        }
+        let visible = try await events.jobs().filter { access.maySee($0.definition) }
+        let end = start.addingReportingOverflow(asked).partialValue
+        let rows = visible[ScriptSlice.range(start, asked == 0 ? nil : end, of: visible.count)]
+        return [
+            "rows": .array(rows.map { .object(EventShape($0).object) }),
+            "list": Page.header(count: Int64(visible.count)),
+        ]
+    }
+
+    private func read(_ context: CallContext) async throws -> JSONObject {
+        let criterion = try Self.criterion(context.values)
+        let principal = try await context.authenticate()
+        let job = try await find(criterion)
+        try EventAccess(principal, try await events.catalogue()).require(job.definition)
+        var answer: JSONObject = ["event": .object(EventShape(job).object)]
+        let active = try await dependencies.runs.active(of: job.id)
+        if job.definition.overlap == .queue {
+            answer["queue"] = .integer(Int64(active.count { $0.run.state == .queued && $0.run.attempt == 0 }))
+        }
+        if !active.isEmpty {
+            let shapes = try await JobShapes(dependencies)
+            answer["jobs"] = .array(active.map { .object(shapes.object($0)) })
+        }
+        return answer
+    }
+
+    enum Criterion {
+        case id(String)
+        case title(String)
+
+        var text: String {
+            switch self {
+            case .id(let text), .title(let text): text
+            }
+        }
+    }
+
+    static func criterion(_ values: JSONObject) throws(CronicleFailure) -> Criterion {
+        if let id = values["id"], id.isTruthy { return .id(id.scriptText) }
+        if let title = values["title"], title.isTruthy { return .title(title.scriptText) }
+        throw CronicleFailure("event", "Failed to locate event: No criteria specified")
+    }
+
+    func find(_ criterion: Criterion) async throws -> Job {
+        let found =
+            switch criterion {
+            case .id(let id): try await events.job(id)
+            case .title(let title): try await events.job(titled: title)
+            }
+        guard let found else { throw CronicleFailure("event", "Failed to locate event: \(criterion.text)") }
+        return found
+    }
+
+    // MARK: Creating
+
+    private func create(_ context: CallContext) async throws -> JSONObject {
+        var values = context.values
+        try Validation.require(values, EventRules.required)
+        try rules.check(values)
+        let principal = try await context.require(.createEvents)
+        for key in EventRules.credentials.union(EventRules.launchContext) { values[key] = nil }
+        let catalogue = try await events.catalogue()
+        try EventAccess(principal, catalogue).require(
+            category: values["category"]?.scriptText ?? "", target: values["target"]?.scriptText ?? "")
+        try check(values, in: catalogue, "create")
+        let id = values["id"]?.stringValue.map { $0.lowercased() }
+        for key in ["id", "created", "modified", "username"] { values[key] = nil }
+        Self.fillIn(&values)
+        for (key, value) in principal.signature { values[key] = .string(value) }
+        let now = dependencies.clock.now()
+        var definition = EventCoding.blank(named: "")
+        EventCoding.apply(values, to: &definition, now: now)
+        values["params"] = nil
+        definition.dialectFields = EventShape.keeping(values, in: definition)
+        let job: Job
+        do {
+            job = try await events.create(
+                principal, definition, isEnabled: values["enabled"]?.isTruthy ?? false, id: id)
+        } catch {
+            guard error.code == .conflict else { throw error }
+            throw CronicleFailure("event", "Failed to create event: \(error.message)")
+        }
+        await note("event_create", principal, context, job)
+        return ["id": .string(job.id.rawValue)]
+    }
+
+    /// What Cronicle writes where nothing, or nothing of use, was sent.
+    private static func fillIn(_ values: inout JSONObject) {
+        for key in ["max_children", "timeout"] where values[key]?.isTruthy != true { values[key] = 0 }
+        if values["timezone"]?.isTruthy != true { values["timezone"] = "UTC" }
+        if values["params"]?.isTruthy != true { values["params"] = [:] }
+    }
+
+    private func check(_ values: JSONObject, in catalogue: Catalogue, _ deed: String) throws(CronicleFailure) {
+        if let id = values["plugin"]?.stringValue {
+            guard let plugin = catalogue.plugins[id] else {
+                throw CronicleFailure("event", "Failed to \(deed) event: Plugin not found: \(id)")
+            }
+            if deed == "create" { try EventRules.check(params: values["params"], of: plugin) }
+        }
+        if let id = values["category"]?.stringValue, catalogue.categories[id] == nil {
+            throw CronicleFailure("event", "Failed to \(deed) event: Category not found: \(id)")
+        }
+    }
+
+    // MARK: Updating
+
+    private func update(_ context: CallContext) async throws -> JSONObject {
+        var values = context.values
+        try Validation.require(values, [("id", Validation.isWord)])
+        try rules.check(values)
+        let principal = try await context.require(.editEvents)
+        let aborts = values["abort_jobs"]?.isTruthy ?? false
+        if aborts { try principal.requireAsCronicle(.abortEvents) }
+        let job = try await find(.id(context.text("id") ?? ""))
+        let catalogue = try await events.catalogue()
+        let access = EventAccess(principal, catalogue)
+        try access.require(job.definition)
+        var options = PutOptions()
+        if let cursor = values["reset_cursor"], cursor.isTruthy, let seconds = ScriptNumber.parseInt(cursor) {
+            options.cursor = Instant(seconds: Int64(seconds) - Int64(seconds) % 60)
+        }
+        let dropped = EventRules.credentials.union(EventRules.launchContext)
+        for key in dropped.union(["id", "modified", "username", "reset_cursor", "abort_jobs"]) { values[key] = nil }
+        let shape = EventShape(job)
+        try access.require(
+            category: values["category"]?.stringValue ?? job.definition.shownCategory,
+            target: values["target"]?.stringValue ?? job.definition.shownTarget)
+        try check(values, in: catalogue, "update")
+        let plugin = values["plugin"]?.stringValue ?? shape.value(of: "plugin").scriptText
+        if let params = values["params"], let known = catalogue.plugins[plugin] {
+            try EventRules.check(params: params, of: known)
+        }
+        let (definition, isEnabled) = changed(job, by: values, shape)
+        if aborts, !isEnabled { options.abortReason = "Event '\(definition.displayTitle)' has been disabled." }
+        let stored = try await events.update(principal, job, definition, isEnabled: isEnabled, options: options)
+        await note("event_update", principal, context, stored)
+        return [:]
+    }
+
+    /// The job with the values in place of its own. A value that says what is shown already changes nothing, so that a
+    /// client that sends back what it has read does not turn a job of the other dialect into one of this.
+    private func changed(_ job: Job, by values: JSONObject, _ shape: EventShape) -> (JobDefinition, Bool) {
+        var definition = job.definition
+        let shown = shape.object
+        var different = JSONObject()
+        for (key, value) in values where shown[key] != value || !shape.isForeign { different[key] = value }
+        // A script for a job that has a command makes it a job of the shell plugin.
+        if definition.plugin.isEmpty, different["params"] != nil, different["plugin"] == nil {
+            different["plugin"] = .string(EventShape.shell)
+        }
+        EventCoding.apply(different, to: &definition, now: dependencies.clock.now())
+        if case .schedule(let before) = job.definition.trigger, case .schedule(var after) = definition.trigger,
+            before.notation == after.notation
+        {
+            after.anchor = before.anchor
+            definition.trigger = .schedule(after)
+        }
+        if let title = different["title"]?.stringValue, title != job.definition.displayTitle {
+            definition.title = title
+        }
+        var kept = EventShape.kept(job.definition)
+        for (key, value) in different where key != "params" { kept[key] = value }
+        definition.dialectFields = EventShape.keeping(kept, in: definition)
+        return (definition, values["enabled"].map(\.isTruthy) ?? job.isEnabled)
+    }
+
+    // MARK: Deleting
+
+    private func delete(_ context: CallContext) async throws -> JSONObject {
+        try Validation.require(context.values, [("id", Validation.isWord)])
+        let principal = try await context.require(.deleteEvents)
+        let job = try await find(.id(context.text("id") ?? ""))
+        try EventAccess(principal, try await events.catalogue()).require(job.definition)
+        do { try await events.delete(principal, job) } catch {
+            guard error.code == .conflict else { throw error }
+            throw CronicleFailure("event", "Failed to delete event: Still has running jobs")
+        }
+        await note("event_delete", principal, context, job)
+        return [:]
+    }
+
+    private func flush(_ context: CallContext) async throws -> JSONObject {
+        try Validation.require(context.values, [("id", Validation.isWord)])
+        let principal = try await context.require(.abortEvents)
+        let job = try await find(.id(context.text("id") ?? ""))
+        try EventAccess(principal, try await events.catalogue()).require(job.definition)
+        _ = try await events.flushQueue(principal, job)
+        return [:]
+    }
+
+    private func note(_ action: String, _ principal: Principal, _ context: CallContext, _ job: Job) async {
+        await dependencies.activity.record(
+            action, by: principal, from: context.request.remoteAddress, ["event": .object(EventShape(job).object)])
+    }
+}
+
+/// JavaScript's `slice`.
+enum ScriptSlice {
+    static func range(_ start: Int, _ end: Int?, of count: Int) -> Range<Int> {
+        let first = start < 0 ? max(0, count + max(start, -count)) : min(start, count)
+        guard let end else { return first..<count }
+        let last = end < 0 ? max(0, count + max(end, -count)) : min(end, count)
+        return first..<max(first, last)
+    }
+}

@@ -1,0 +1,247 @@
+public import Domain
+public import Storage
+public import Timetable
+
+/// Use cases on jobs as the Cronicle dialect has them: by identifier, with titles that need not be unique, and with
+/// what they refer to. Who may do what to which is decided by the caller, who knows categories and groups; the
+/// privilege for the kind of deed is required here again.
+///
+/// Errors: `DomainError`; `.unavailable` after a write means that its outcome is unknown.
+public struct EventOperations: Sendable {
+    /// Two titles may give the same name; then the identifier makes it unique.
+    private static let nameTries = 3
+
+    private let stores: Stores
+    private let office: any LeaderOffice
+    private let validator: JobValidator
+
+    public init(stores: Stores, office: any LeaderOffice, zones: any ZoneDatabase) {
+        self.stores = stores
+        self.office = office
+        validator = JobValidator(zones: zones)
+    }
+
+    // MARK: Reading
+
+    public func job(_ id: String) async throws(DomainError) -> Job? {
+        guard JobID.isPossible(id) else { return nil }
+        do { return try await stores.jobs.job(JobID(id)) } catch { throw DomainError(error) }
+    }
+
+    public func job(titled title: String) async throws(DomainError) -> Job? {
+        guard !title.utf8.contains(0) else { return nil }
+        do { return try await stores.jobs.titled(title) } catch { throw DomainError(error) }
+    }
+
+    /// Newest first.
+    public func jobs(offset: Int = 0, limit: Int? = nil) async throws(DomainError) -> [Job] {
+        do { return try await stores.jobs.newest(offset: offset, limit: limit) } catch { throw DomainError(error) }
+    }
+
+    public func count() async throws(DomainError) -> Int64 {
+        do { return try await stores.jobs.count() } catch { throw DomainError(error) }
+    }
+
+    public func catalogue() async throws(DomainError) -> Catalogue {
+        do {
+            var catalogue = try await stores.catalogue.catalogue()
+            if let main = catalogue.groups[Self.mainGroup], Self.isUntouched(main) {
+                catalogue.groups[Self.mainGroup] = try await naming(main)
+            }
+            return catalogue
+        } catch { throw DomainError(error) }
+    }
+
+    /// Cronicle's setup writes the name of its host into this group. A fresh cluster's has whatever workers there are,
+    /// and is shown with the names of their hosts until somebody changes it.
+    private static let mainGroup = "maingrp"
+
+    private static func isUntouched(_ group: WorkerGroup) -> Bool {
+        group.id == mainGroup && group.pattern == ".+" && group.authorship.created == group.authorship.modified
+    }
+
+    private func naming(_ group: WorkerGroup) async throws(StoreError) -> WorkerGroup {
+        let hosts = Set(try await stores.workers.list().map(\.description.hostName)).sorted()
+        var group = group
+        let pattern = "^(\(hosts.joined(separator: "|")))$"
+        if !hosts.isEmpty, pattern.utf8.count <= Limits.constraintPattern { group.pattern = pattern }
+        return group
+    }
+
+    /// Members of a kind, the newest first.
+    public func items(_ kind: CatalogueItem.Kind) async throws(DomainError) -> [CatalogueItem] {
+        do {
+            var items = try await stores.catalogue.items(kind)
+            for index in items.indices {
+                if case .group(let group) = items[index], Self.isUntouched(group) {
+                    items[index] = .group(try await naming(group))
+                }
+            }
+            return items
+        } catch { throw DomainError(error) }
+    }
+
+    /// Names of hosts by names of workers.
+    public func hosts() async throws(DomainError) -> [String: String] {
+        do {
+            return Dictionary(
+                try await stores.workers.list().map { ($0.description.name, $0.description.hostName) },
+                uniquingKeysWith: { first, _ in first })
+        } catch { throw DomainError(error) }
+    }
+
+    public func workers() async throws(DomainError) -> [Worker] {
+        do { return try await stores.workers.list() } catch { throw DomainError(error) }
+    }
+
+    public func nodes() async throws(DomainError) -> [NodeStore.Entry] {
+        do { return try await stores.nodes.list() } catch { throw DomainError(error) }
+    }
+
+    // MARK: Jobs
+
+    /// - Parameters:
+    ///   - definition: its name is what the job is to be called where that is free.
+    ///   - id: nil: one is made.
+    /// - Throws: `.conflict` when the identifier is in use.
+    public func create(
+        _ principal: Principal, _ definition: JobDefinition, isEnabled: Bool, id: String?
+    ) async throws(DomainError) -> Job {
+        try principal.require(.createEvents)
+        var definition = definition
+        var options = PutOptions()
+        if let id {
+            guard JobID.isPossible(id) else { throw .invalid("'\(id)' cannot identify an event") }
+            if try await job(id) != nil { throw DomainError(.conflict, "an event with the id '\(id)' exists already") }
+            options.id = JobID(id)
+        }
+        definition.name = Self.name(for: definition.displayTitle)
+        for attempt in 0..<Self.nameTries {
+            if attempt > 0 { definition.name = try Self.unique(definition.displayTitle) }
+            // Only a look: should somebody take the name meanwhile, the leader refuses, and another one is tried.
+            do { if try await stores.jobs.job(named: definition.name) != nil { continue } } catch {
+                throw DomainError(error)
+            }
+            try validator.validate(definition)
+            do {
+                return try await put(definition, isEnabled: isEnabled, mode: .createOnly, options: options)
+            } catch {
+                guard error.code == .conflict, attempt + 1 < Self.nameTries else { throw error }
+                if let id, try await job(id) != nil { throw error }
+            }
+        }
+        throw DomainError(.conflict, "no free name was found for '\(definition.displayTitle)': choose another title")
+    }
+
+    /// Replaces the definition of the job; its counters go on.
+    public func update(
+        _ principal: Principal, _ job: Job, _ definition: JobDefinition, isEnabled: Bool, options: PutOptions
+    ) async throws(DomainError) -> Job {
+        try principal.require(.editEvents)
+        try validator.validate(definition)
+        var options = options
+        options.id = job.id
+        options.keepsCounters = true
+        return try await put(definition, isEnabled: isEnabled, mode: .updateOnly, options: options)
+    }
+
+    private func put(
+        _ definition: JobDefinition, isEnabled: Bool, mode: PutMode, options: PutOptions
+    ) async throws(DomainError) -> Job {
+        guard
+            case .job(let job) = try await office.submit(
+                .putJob(definition, isEnabled: isEnabled, counters: nil, mode: mode, options: options))
+        else { throw .unavailable("the leader gave an answer that does not belong to the question") }
+        return job
+    }
+
+    /// - Throws: `.conflict` while it has runs that have not ended.
+    public func delete(_ principal: Principal, _ job: Job) async throws(DomainError) {
+        try principal.require(.deleteEvents)
+        _ = try await office.submit(.deleteJob(.id(job.id), onlyIfIdle: true))
+    }
+
+    public func run(
+        _ principal: Principal, _ job: Job, _ request: RunRequest
+    ) async throws(DomainError) -> LaunchReport {
+        try principal.require(.runEvents)
+        if let definition = request.context?.definition { try validator.validate(definition) }
+        guard case .launched(let report) = try await office.submit(.runJob(.id(job.id), request)) else {
+            throw .unavailable("the leader gave an answer that does not belong to the question")
+        }
+        return report
+    }
+
+    public func flushQueue(_ principal: Principal, _ job: Job) async throws(DomainError) -> Int {
+        try principal.require(.abortEvents)
+        guard case .runs(let runs) = try await office.submit(.flushQueue(.id(job.id))) else { return 0 }
+        return runs.count
+    }
+
+    // MARK: Catalogue and cluster
+
+    public func putCatalogue(
+        _ principal: Principal, _ item: CatalogueItem, mode: PutMode
+    ) async throws(DomainError) {
+        try principal.require(.admin)
+        _ = try await office.submit(.putCatalogue(item, mode: mode))
+    }
+
+    /// - Throws: `.conflict` while a job refers to it.
+    public func deleteCatalogue(
+        _ principal: Principal, _ kind: CatalogueItem.Kind, id: String
+    ) async throws(DomainError) {
+        try principal.require(.admin)
+        _ = try await office.submit(.deleteCatalogue(kind, id: id))
+    }
+
+    public func setScheduling(_ principal: Principal, isEnabled: Bool) async throws(DomainError) {
+        try principal.require(.stateUpdate)
+        _ = try await office.submit(.setScheduling(isEnabled: isEnabled))
+    }
+
+    public func drain(_ principal: Principal, worker: String, _ isDrained: Bool) async throws(DomainError) {
+        try principal.require(.admin)
+        _ = try await office.submit(.drainWorker(name: worker, isDrained: isDrained))
+    }
+
+    /// What a dialect keeps for the cluster as a whole.
+    public func setting(_ name: String) async throws(DomainError) -> String? {
+        do { return try await stores.accounts.setting(name) } catch { throw DomainError(error) }
+    }
+
+    public func set(_ name: String, to value: String) async throws(DomainError) {
+        do { try await stores.accounts.set(name, to: value) } catch { throw DomainError(error) }
+    }
+
+    // MARK: Names
+
+    /// The title with what no name may have replaced.
+    static func name(for title: String) -> String {
+        var name = ""
+        for character in title.unicodeScalars.prefix(Limits.jobName) {
+            let isAllowed =
+                character.isASCII
+                && (character.properties.isAlphabetic || character.properties.numericType != nil
+                    || " .#_-".unicodeScalars.contains(character))
+            name.unicodeScalars.append(isAllowed ? character : "_")
+        }
+        let trimmed = name.trimmed
+        return trimmed.isEmpty ? "event" : trimmed
+    }
+
+    private static func unique(_ title: String) throws(DomainError) -> String {
+        let suffix: String
+        do { suffix = try APIKey.randomSuffix() } catch { throw .unavailable("no name can be made: \(error)") }
+        return "\(String(name(for: title).prefix(Limits.jobName - suffix.utf8.count - 1)).trimmed)-\(suffix)"
+    }
+}
+
+extension String {
+    fileprivate var trimmed: String {
+        var text = self[...]
+        while text.first == " " { text.removeFirst() }
+        while text.last == " " { text.removeLast() }
+        return String(text)
+    }
+}
