@@ -35,6 +35,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CLinux"),
         .target(name: "CSpawn"),
+        .target(name: "CChronosOpenAPI", exclude: ["chronos.json"]),
         .target(name: "CBench"),
 
         // L1
@@ -57,7 +58,7 @@ let package = Package(
         layer("Execution", ["Domain", "DomainCoding", "Runtime", "Compression", "CSpawn", "JSON", "Timetable"]),
 
         // L4
-        layer("ChronosAPI", ["Operations", "HTTP", "JSON", "Domain", "Timetable"]),
+        layer("ChronosAPI", ["Operations", "HTTP", "JSON", "Domain", "Timetable", "CChronosOpenAPI"]),
         layer("CronicleAPI", ["Operations", "HTTP", "JSON", "Domain", "Timetable"]),
 
         // L5

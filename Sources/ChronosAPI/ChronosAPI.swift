@@ -27,15 +27,18 @@ public import Timetable
 /// What the resources work with.
 public struct ChronosDependencies: Sendable {
     public var jobs: JobOperations
+    public var statistics: RunStatistics
     public var leader: any LeaderReading
     /// For the next start in a listed schedule.
     public var zones: any ZoneDatabase
     public var clock: any WallClock
 
     public init(
-        jobs: JobOperations, leader: any LeaderReading, zones: any ZoneDatabase, clock: any WallClock
+        jobs: JobOperations, statistics: RunStatistics, leader: any LeaderReading, zones: any ZoneDatabase,
+        clock: any WallClock
     ) {
         self.jobs = jobs
+        self.statistics = statistics
         self.leader = leader
         self.zones = zones
         self.clock = clock
@@ -46,29 +49,34 @@ public enum ChronosAPI {
     /// Tag of all routes. To such a request a follower's 302 has no body.
     public static let tag = "chronos"
 
+    /// Where the description of this API is.
+    static let documentPath = "/openapi/chronos.json"
     /// Where the routes stand.
     static let trees = ["/v1/scheduler", "/scheduler"]
 
-    /// Adds all routes of both trees, and `GET /leader`, where Chronos' documentation puts it.
+    /// Adds all routes of both trees, and at the root what Chronos has or documents there: `leader` and `metrics`.
     public static func register(on router: inout HTTPRouter, dependencies: ChronosDependencies) {
-        let jobs = JobsResource(jobs: dependencies.jobs, zones: dependencies.zones)
-        let job = JobResource(jobs: dependencies.jobs, zones: dependencies.zones)
-        let submission = SubmissionResource(jobs: dependencies.jobs, clock: dependencies.clock)
-        let task = TaskResource(jobs: dependencies.jobs)
+        let jobs = dependencies.jobs
+        let zones = dependencies.zones
         let leader = LeaderResource(leader: dependencies.leader)
+        let resources: [any Resource] = [
+            JobsResource(jobs: jobs, zones: zones), JobResource(jobs: jobs, zones: zones),
+            SubmissionResource(jobs: jobs, clock: dependencies.clock, zones: zones), TaskResource(jobs: jobs),
+            ProgressResource(jobs: jobs, clock: dependencies.clock), HistoryResource(jobs: jobs, zones: zones),
+            GraphResource(jobs: jobs, zones: zones),
+            StatisticsResource(jobs: jobs, statistics: dependencies.statistics), leader,
+        ]
         for tree in trees {
-            jobs.register(on: &router, below: tree)
-            job.register(on: &router, below: tree)
-            submission.register(on: &router, below: tree)
-            task.register(on: &router, below: tree)
-            leader.register(on: &router, below: tree)
+            for resource in resources { resource.register(on: &router, below: tree) }
         }
         leader.register(on: &router, below: "")
+        MetricsResource(jobs: jobs, statistics: dependencies.statistics).register(on: &router, below: "")
+        DocumentResource().register(on: &router)
     }
 
     /// Whether errors on that path (as sent, percent-encoded) are answered in this dialect.
     public static func owns(path: String) -> Bool {
-        path == "/leader" || trees.contains { path == $0 || path.hasPrefix($0 + "/") }
+        ["/leader", "/metrics", documentPath].contains(path) || trees.contains { path == $0 || path.hasPrefix($0 + "/") }
     }
 
     /// The answer to a request on a path that `owns` says yes to and that no route matched.

@@ -6,7 +6,6 @@ import JSON
 struct ChronosFields: Equatable {
     private static let namespace = "chronos"
 
-    var executor = ""
     var executorFlags = ""
     var taskInfoData = ""
     var dataProcessingJobType = false
@@ -18,13 +17,18 @@ struct ChronosFields: Equatable {
     var epsilon: String?
     /// Nil when it was not posted.
     var async: Bool?
+    /// By its documented name; nil when that was not posted.
+    var dataJob: Bool?
+    /// The limit of a run's time was posted as `timeout`, not as `maxCompletionTime`.
+    var hasTimeout = false
 
     /// - Throws: `DomainError.invalid`.
     init(posted body: ChronosBody) throws(DomainError) {
-        executor = try body.text("executor") ?? ""
         executorFlags = try body.text("executorFlags") ?? ""
         taskInfoData = try body.text("taskInfoData") ?? ""
-        dataProcessingJobType = body.flag("dataProcessingJobType") ?? false
+        dataJob = body.flag("dataJob")
+        dataProcessingJobType = body.flag("dataProcessingJobType") ?? dataJob ?? false
+        hasTimeout = body.value("timeout") != nil
         for entry in try body.objects("fetch") { fetch.append(try ChronosFetch(entry)) }
         uris = try body.texts("uris")
         if !uris.isEmpty, !fetch.isEmpty {
@@ -64,11 +68,18 @@ struct ChronosFields: Equatable {
         self = fields
     }
 
-    /// JSON text; fields that have their default are left out.
-    var text: String {
+    /// JSON text; fields that have their default are left out, and what other dialects keep stays as it is.
+    func text(within kept: String) -> String {
+        // Written by this or by another dialect; what cannot be read means nothing to either.
+        var all = (try? JSONValue(parsing: Array(kept.utf8)))?.objectValue ?? JSONObject()
+        let own = json
+        all[Self.namespace] = own.isEmpty ? nil : .object(own)
+        return all.isEmpty ? "{}" : JSONValue.object(all).text
+    }
+
+    private var json: JSONObject {
         var kept = JSONObject()
-        for (key, value) in [("executor", executor), ("executorFlags", executorFlags), ("taskInfoData", taskInfoData)]
-        where !value.isEmpty {
+        for (key, value) in [("executorFlags", executorFlags), ("taskInfoData", taskInfoData)] where !value.isEmpty {
             kept[key] = .string(value)
         }
         if dataProcessingJobType { kept["dataProcessingJobType"] = true }
@@ -77,8 +88,9 @@ struct ChronosFields: Equatable {
         if let container { kept["container"] = container }
         if let epsilon { kept["epsilon"] = .string(epsilon) }
         if let async { kept["async"] = .bool(async) }
-        if kept.isEmpty { return "{}" }
-        return JSONValue.object([Self.namespace: .object(kept)]).text
+        if let dataJob { kept["dataJob"] = .bool(dataJob) }
+        if hasTimeout { kept["timeout"] = true }
+        return kept
     }
 }
 

@@ -4,38 +4,110 @@ import Operations
 import Timetable
 
 extension ChronosJobCoding {
-    /// Reads a posted job. Unknown keys are ignored.
-    /// - Parameter now: the start of a schedule that names none.
-    /// - Throws: `DomainError.invalid`, naming the key.
-    static func decode(_ object: JSONObject, as kind: Kind, now: Instant) throws(DomainError) -> JobDraft {
-        let body = ChronosBody(object)
-        guard let name = try body.text("name") else {
+    /// The name of a posted job.
+    /// - Throws: `DomainError.invalid`.
+    static func name(of object: JSONObject) throws(DomainError) -> String {
+        guard let name = try ChronosBody(object).text("name") else {
             throw .invalid("the job has no name: the key \"name\" is missing")
         }
-        var job = JobDefinition(name: name)
+        return name
+    }
+
+    /// Reads a posted job. Unknown keys are ignored.
+    /// - Parameters:
+    ///   - existing: the job that it replaces. What Chronos' JSON can say of a job is as posted, or has its default;
+    ///     what it cannot say, since another dialect made the job, stays.
+    ///   - now: the start of a schedule that names none.
+    /// - Throws: `DomainError.invalid`, naming the key.
+    static func decode(
+        _ object: JSONObject, as kind: Kind, onto existing: Job?, zones: any ZoneDatabase, now: Instant
+    ) throws(DomainError) -> JobDraft {
+        let body = ChronosBody(object)
+        let name = try name(of: object)
+        let standard = JobDefinition(name: name)
+        var job = existing?.definition ?? standard
         try decodeTexts(body, into: &job)
         job.shell = body.flag("shell") ?? true
         job.arguments = try body.texts("arguments")
         job.environment = try environment(body)
         job.constraints = try constraints(body)
-        job.trigger = try trigger(body, kind, now)
+        job.trigger = try ChronosTrigger(existing: existing, zones: zones, now: now).decode(body, as: kind)
         job.resources = Resources(
             cpus: amount(body.number("cpus"), or: Resources.standard.cpus),
             memory: amount(body.number("mem"), or: Resources.standard.memory),
             disk: amount(body.number("disk"), or: Resources.standard.disk))
         job.highPriority = body.flag("highPriority") ?? false
         job.softError = body.flag("softError") ?? false
-        job.overlap = body.flag("concurrent") ?? false ? .allow : .skip
-        if let retries = body.integer("retries") { job.retries = Int(clamping: max(0, retries)) }
-        if let seconds = body.integer("maxCompletionTime"), seconds > 0 { job.timeout = .seconds(seconds) }
+        if body.flag("concurrent") ?? false {
+            job.overlap = .allow
+        } else if job.overlap == .allow {
+            // Whether an occurrence waits or is skipped meanwhile is not Chronos' to say.
+            job.overlap = .skip
+        }
+        job.retries = body.integer("retries").map { Int(clamping: max(0, $0)) } ?? standard.retries
+        job.retryDelay = try seconds(body, "retryDelay")
+        job.timeout = try timeout(body)
+        job.onFailure = try body.text("onFailure") ?? ""
+        try decodePlugin(body, existing: existing?.definition, into: &job)
         let fields = try ChronosFields(posted: body)
         job.startWindow = try fields.epsilon.map(startWindow)
         job.reportsCompletion = fields.async ?? false
         job.container = fields.container.map(ChronosContainer.spec)
         job.artifacts = fields.artifacts
-        job.dialectFields = fields.text
+        job.dialectFields = fields.text(within: job.dialectFields)
         return JobDraft(
             definition: job, isEnabled: !(body.flag("disabled") ?? false), counters: try counters(body))
+    }
+
+    // MARK: Time limits
+
+    /// `timeout` is what Carillon calls Chronos' `maxCompletionTime`; either may be given.
+    private static func timeout(_ body: ChronosBody) throws(DomainError) -> Duration? {
+        let limit = body.integer("maxCompletionTime").flatMap { $0 > 0 ? Duration.seconds($0) : nil }
+        let timeout = try seconds(body, "timeout").flatMap { $0 > .zero ? $0 : nil }
+        guard let limit, let timeout, limit != timeout else { return timeout ?? limit }
+        throw .invalid("timeout and maxCompletionTime are both given and differ: use one of them")
+    }
+
+    /// Seconds as a number, or an ISO 8601 duration. Nil when absent.
+    private static func seconds(_ body: ChronosBody, _ key: String) throws(DomainError) -> Duration? {
+        let wanted = "\(body.path(key)) must be a number of seconds or an ISO 8601 duration such as PT5M"
+        guard let value = body.value(key), value != .string("") else { return nil }
+        if case .string(let text) = value, text.hasPrefix("P") {
+            guard let duration = try? ISODuration(text), !duration.hasNegativePart else {  // said in words of ours
+                throw .invalid("\(wanted), not \(quoted(text))")
+            }
+            return duration.fixed ?? duration.approximate
+        }
+        let text = try ChronosBody.text(value, at: body.path(key))
+        let longest = Double(Limits.runSeconds)
+        guard let number = Double(text), number >= 0 else { throw .invalid("\(wanted), not \(quoted(text))") }
+        guard number <= longest else { throw .invalid("\(body.path(key)) must be at most \(Limits.runSeconds) seconds") }
+        return .milliseconds(Int64((number * 1_000).rounded()))
+    }
+
+    // MARK: Plugins
+
+    /// `executor` names the plugin that runs the job. Its parameters are `taskInfoData`, a JSON object; without that the
+    /// command is its script.
+    private static func decodePlugin(
+        _ body: ChronosBody, existing: JobDefinition?, into job: inout JobDefinition
+    ) throws(DomainError) {
+        job.plugin = try body.text("executor") ?? ""
+        guard !job.plugin.isEmpty else {
+            job.pluginParameters = "{}"
+            return
+        }
+        let data = try body.text("taskInfoData") ?? ""
+        if !data.isEmpty {
+            guard let value = try? JSONValue(parsing: Array(data.utf8)), value.objectValue != nil else {
+                throw .invalid(
+                    "taskInfoData must be the parameters of the plugin \(quoted(job.plugin)) as a JSON object in a text")
+            }
+            job.pluginParameters = value.text
+        } else if existing?.plugin != job.plugin || existing?.command != job.command {
+            job.pluginParameters = job.command.isEmpty ? "{}" : JSONValue.object(["script": .string(job.command)]).text
+        }
     }
 
     private static func decodeTexts(_ body: ChronosBody, into job: inout JobDefinition) throws(DomainError) {
@@ -62,38 +134,6 @@ extension ChronosJobCoding {
             throw .invalid("epsilon must not be negative, as \(quoted(epsilon)) is")
         }
         return duration.fixed ?? duration.approximate
-    }
-
-    // MARK: Triggers
-
-    private static func trigger(_ body: ChronosBody, _ kind: Kind, _ now: Instant) throws(DomainError) -> Trigger {
-        let schedule = try body.text("schedule")
-        let parents = try body.texts("parents")
-        let hasSchedule = schedule.map { !$0.allSatisfy(\.isWhitespace) } ?? false
-        guard parents.isEmpty || !hasSchedule else {
-            throw .invalid(
-                "a job has either a schedule, and is posted to …/iso8601, or parents, and is posted to …/dependency:"
-                    + " leave one of the two out")
-        }
-        switch kind {
-        case .scheduled:
-            guard parents.isEmpty else {
-                throw .invalid("a job with parents is posted to …/dependency, not to …/iso8601")
-            }
-            let zone = try body.text("scheduleTimeZone") ?? ""
-            return .schedule(
-                ScheduleText(notation: .iso8601, text: schedule ?? onceNow, zone: zone, anchor: now))
-        case .dependent:
-            guard !parents.isEmpty else {
-                throw .invalid(
-                    hasSchedule
-                        ? "a job with a schedule is posted to …/iso8601, not to …/dependency"
-                        : "a dependent job needs parents: an array with the name of at least one job")
-            }
-            // A set in Chronos.
-            var seen: Set<String> = []
-            return .parents(parents.filter { seen.insert($0).inserted })
-        }
     }
 
     // MARK: Lists

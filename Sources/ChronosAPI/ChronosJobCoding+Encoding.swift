@@ -16,7 +16,7 @@ extension ChronosJobCoding {
         writeMiddle(job, fields, to: &writer)
         writer.member("fetch", listing.fetch.map(\.json))
         writer.member("uris", listing.uris.map(JSONValue.string))
-        writeTail(job, container: listing.container, zones, to: &writer)
+        writeTail(job, fields, container: listing.container, zones, to: &writer)
         writer.endObject()
         return writer.bytes
     }
@@ -28,7 +28,7 @@ extension ChronosJobCoding {
         // 2.x lists epsilon and async always, 3.x never. Shown where they say something: a tool that synchronises posts
         // a job for ever if a key that it posted is not listed.
         if let epsilon = epsilon(job, fields) { writer.member("epsilon", epsilon) }
-        writer.member("executor", fields.executor)
+        writer.member("executor", job.plugin)
         writer.member("executorFlags", fields.executorFlags)
         writer.member("taskInfoData", fields.taskInfoData)
         writer.member("retries", Int64(job.retries))
@@ -54,11 +54,13 @@ extension ChronosJobCoding {
         writer.member("disabled", !job.isEnabled)
         writer.member("softError", job.definition.softError)
         writer.member("dataProcessingJobType", fields.dataProcessingJobType)
+        if let dataJob = fields.dataJob { writer.member("dataJob", dataJob) }
         writer.member("errorsSinceLastSuccess", job.counters.errorsSinceLastSuccess)
     }
 
     private static func writeTail(
-        _ job: Job, container: JSONValue?, _ zones: any ZoneDatabase, to writer: inout JSONWriter
+        _ job: Job, _ fields: ChronosFields, container: JSONValue?, _ zones: any ZoneDatabase,
+        to writer: inout JSONWriter
     ) {
         let definition = job.definition
         writer.member(
@@ -69,6 +71,7 @@ extension ChronosJobCoding {
         writer.member("runAsUser", definition.runAsUser)
         writer.member("concurrent", definition.overlap == .allow)
         writer.member("maxCompletionTime", definition.timeout?.components.seconds ?? 0)
+        writeAdditions(definition, fields, to: &writer)
         if let container {
             writer.key("container")
             writer.value(container)
@@ -81,6 +84,24 @@ extension ChronosJobCoding {
         write(definition.trigger, of: job, zones, to: &writer)
     }
 
+    /// What Chronos does not have is shown where it says something, so that its own clients see nothing new in its jobs.
+    private static func writeAdditions(_ job: JobDefinition, _ fields: ChronosFields, to writer: inout JSONWriter) {
+        if fields.hasTimeout, let timeout = job.timeout {
+            writer.key("timeout")
+            writer.double(seconds(timeout))
+        }
+        if let delay = job.retryDelay {
+            writer.key("retryDelay")
+            writer.double(seconds(delay))
+        }
+        if !job.onFailure.isEmpty { writer.member("onFailure", job.onFailure) }
+    }
+
+    private static func seconds(_ duration: Duration) -> Double {
+        let (seconds, attoseconds) = duration.components
+        return Double(seconds) + Double(attoseconds) / 1e18
+    }
+
     /// Never both schedule and parents: the presence of the key tells clients the kind of the job.
     private static func write(
         _ trigger: Trigger, of job: Job, _ zones: any ZoneDatabase, to writer: inout JSONWriter
@@ -88,24 +109,26 @@ extension ChronosJobCoding {
         switch trigger {
         case .parents(let parents):
             writer.member("parents", parents.map(JSONValue.string))
-        case .schedule(let text):
-            writer.member("schedule", schedule(text, decidedThrough: job.decidedThrough, zones))
-            writer.member("scheduleTimeZone", text.zone)
-        case .manual:
-            writer.member("schedule", never)
-            writer.member("scheduleTimeZone", "")
+        case .schedule, .manual:
+            let shown = shownSchedule(of: job, zones: zones)
+            writer.member("schedule", shown?.text ?? "")
+            writer.member("scheduleTimeZone", shown?.zone ?? "")
         }
     }
 
     /// Byte for byte what was posted until the first occurrence was decided, by which clients tell that nothing has
-    /// happened yet; from then on what remains.
-    private static func schedule(
-        _ text: ScheduleText, decidedThrough: Int64?, _ zones: any ZoneDatabase
-    ) -> String {
-        guard let decidedThrough else { return text.text }
-        // It was readable when it was stored. Should the zone have left the system since, its text still tells most.
-        guard let schedule = try? text.schedule(zones: zones) else { return text.text }
-        return schedule.remainingText(after: decidedThrough)
+    /// happened yet; from then on what remains. Nil for dependent jobs.
+    static func shownSchedule(of job: Job, zones: any ZoneDatabase) -> (text: String, zone: String)? {
+        switch job.definition.trigger {
+        case .parents: return nil
+        case .manual: return (never, "")
+        case .schedule(let text):
+            // It was readable when it was stored. Should the zone have left the system since, its text tells most.
+            guard let decidedThrough = job.decidedThrough, let schedule = try? text.schedule(zones: zones) else {
+                return (text.text, text.zone)
+            }
+            return (schedule.remainingText(after: decidedThrough), text.zone)
+        }
     }
 
     /// As it was posted, unless something else has changed the job's start window since.

@@ -19,11 +19,10 @@ enum ChronosJobCoding {
 
     /// Refuses what Carillon would store and not do.
     static func refuseIneffective(_ draft: JobDraft) throws(DomainError) {
-        let fields = ChronosFields(text: draft.definition.dialectFields)
-        if !fields.executor.isEmpty {
+        if !draft.definition.plugin.isEmpty {
             throw .invalid(
                 "custom executors are not available yet: executor must be empty or absent, not"
-                    + " \(quoted(fields.executor))")
+                    + " \(quoted(draft.definition.plugin))")
         }
     }
 }

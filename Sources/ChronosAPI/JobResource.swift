@@ -17,7 +17,9 @@ struct JobResource: Resource {
 
     private func read(_ request: HTTPRequest, _ principal: Principal) async throws(DomainError) -> HTTPResponse {
         let job = try await jobs.job(principal, named: request.parameter("name"))
-        return .json(bytes: ChronosJobCoding.encode(job, zones: zones))
+        var response = HTTPResponse.json(bytes: ChronosJobCoding.encode(job, zones: zones))
+        response.headers[EntityTag.header] = EntityTag.text(of: job)
+        return response
     }
 
     /// A body, if there is one, means nothing: `curl -X PUT -d ''` is common.
@@ -33,16 +35,11 @@ struct JobResource: Resource {
         return Self.done
     }
 
-    /// The documented answer is a boolean; an unknown job is `false` and no error, as with Chronos.
+    /// The documented answer is a boolean. It is never `false`: what cannot be done is an error that says why.
     private func markSuccess(
         _ request: HTTPRequest, _ principal: Principal
     ) async throws(DomainError) -> HTTPResponse {
-        do {
-            try await jobs.markSuccess(principal, name: request.parameter("name"))
-            return .json(true)
-        } catch {
-            guard error.code == .notFound else { throw error }
-            return .json(false)
-        }
+        try await jobs.markSuccess(principal, name: request.parameter("name"))
+        return .json(true)
     }
 }

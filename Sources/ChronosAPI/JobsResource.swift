@@ -60,29 +60,16 @@ struct JobsResource: Resource {
     // MARK: Search
 
     private func search(_ request: HTTPRequest, _ principal: Principal) async throws(DomainError) -> HTTPResponse {
-        var search = JobSearch(limit: Self.searchLimit)
-        for (name, value) in request.queryItems() {
-            switch name {
-            // An empty term is part of every text.
-            case "name": search.name = value.isEmpty ? nil : value
-            case "command": search.command = value.isEmpty ? nil : value
-            case "any": search.any = value.isEmpty ? nil : value
-            case "limit":
-                search.limit = try Self.number(value, of: name)
-                guard search.limit <= Self.largestSearch else {
-                    throw .invalid("limit must not exceed \(Self.largestSearch); GET jobs lists all jobs")
-                }
-            case "offset": search.offset = try Self.number(value, of: name)
-            default: break
-            }
+        var search = JobSearch(
+            limit: try request.number("limit", or: Self.searchLimit), offset: try request.number("offset", or: 0))
+        guard search.limit <= Self.largestSearch else {
+            throw .invalid("limit must not exceed \(Self.largestSearch); GET jobs lists all jobs")
         }
+        // An empty term is part of every text.
+        func term(_ name: String) -> String? { request.queryItem(name).flatMap { $0.isEmpty ? nil : $0 } }
+        search.name = term("name")
+        search.command = term("command")
+        search.any = term("any")
         return .json(bytes: array(of: try await jobs.search(principal, search)))
-    }
-
-    private static func number(_ text: String, of name: String) throws(DomainError) -> Int {
-        guard let number = Int32(text), number >= 0 else {
-            throw .invalid("\(name) must be a number from 0 on, not \(quoted(text))")
-        }
-        return Int(number)
     }
 }

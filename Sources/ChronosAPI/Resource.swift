@@ -44,6 +44,16 @@ extension HTTPRequest {
     /// nothing that could be found.
     func parameter(_ name: String) -> String { pathParameters[name] ?? "" }
 
+    /// A number from 0 on in the query.
+    /// - Throws: `.invalid` for anything else.
+    func number(_ name: String, or standard: Int) throws(DomainError) -> Int {
+        guard let text = queryItem(name) else { return standard }
+        guard let number = Int32(text), number >= 0 else {
+            throw .invalid("\(name) must be a number from 0 on, not \(quoted(text))")
+        }
+        return Int(number)
+    }
+
     /// The body as a JSON object, whatever its content type says: curl calls everything a form.
     func jsonObject(_ what: String) throws(DomainError) -> JSONObject {
         guard !body.isEmpty else {

@@ -8,11 +8,18 @@ struct TaskResource: Resource {
 
     func register(on router: inout HTTPRouter, below tree: String) {
         router.on(.delete, "\(tree)/task/kill/{name}", metadata: leaderOnly, handler: handler(kill))
+        router.on(.delete, "\(tree)/task/all/{name}", metadata: leaderOnly, handler: handler(endAll))
         router.on(.put, "\(tree)/task/{id}", metadata: leaderOnly, handler: handler(report))
     }
 
     private func kill(_ request: HTTPRequest, _ principal: Principal) async throws(DomainError) -> HTTPResponse {
         try await jobs.kill(principal, name: request.parameter("name"))
+        return Self.done
+    }
+
+    /// All that one job has, running and waiting.
+    private func endAll(_ request: HTTPRequest, _ principal: Principal) async throws(DomainError) -> HTTPResponse {
+        try await jobs.endAll(principal, name: request.parameter("name"))
         return Self.done
     }
 

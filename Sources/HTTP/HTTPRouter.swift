@@ -6,6 +6,8 @@
 /// One trailing slash is tolerated; any other empty segment matches nothing.
 public struct HTTPRouter: Sendable {
     private var root = Node()
+    /// All routes, in the order in which they were added.
+    public private(set) var routes: [HTTPRoute] = []
 
     public init() {}
 
@@ -20,6 +22,7 @@ public struct HTTPRouter: Sendable {
         let route = HTTPRoute(
             method: method, pattern: pattern, metadata: metadata, handler: handler, parameters: parameters)
         root.insert(route, at: segments[...])
+        routes.append(route)
     }
 
     /// The route for the request, if there is one.

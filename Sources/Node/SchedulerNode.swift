@@ -205,10 +205,13 @@ struct Parts: Sendable {
         clock: ClusterClock, zones: SystemZoneDatabase, loop: EventLoop, logs: RunLogs, signed: SignedRoutes
     ) -> HTTPRouter {
         var router = HTTPRouter()
+        let jobs = JobReadingAdapter(store: stores.jobs, statistics: stores.statistics)
+        let runs = RunReadingAdapter(stores: stores)
         ChronosAPI.register(
             on: &router,
             dependencies: ChronosDependencies(
-                jobs: JobOperations(reading: JobReadingAdapter(store: stores.jobs), office: leader, zones: zones),
+                jobs: JobOperations(reading: jobs, runs: runs, office: leader, zones: zones),
+                statistics: RunStatistics(reading: jobs, runs: runs, clock: clock),
                 leader: LeaderReadingAdapter(store: stores.leader), zones: zones, clock: clock))
         HealthRoutes(
             node: node, view: { elector.view }, status: { leader.status }, timekeeper: loop, zones: zones.version

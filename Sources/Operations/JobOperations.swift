@@ -6,13 +6,22 @@ public import Timetable
 /// Errors: `DomainError`. `.unavailable` after a write means that its outcome is unknown: repeating it is safe for all
 /// but `run`. Cancellation abandons the answer, not the command.
 public struct JobOperations: Sendable {
-    private let reading: any JobReading
-    private let office: any LeaderOffice
+    /// A job that is changed by others more often than this while one change is tried is left to them.
+    private static let putTries = 5
+
+    let reading: any JobReading
+    let runs: any RunReading
+    let office: any LeaderOffice
+    let zones: any ZoneDatabase
     private let validator: JobValidator
 
-    public init(reading: any JobReading, office: any LeaderOffice, zones: any ZoneDatabase) {
+    public init(
+        reading: any JobReading, runs: any RunReading, office: any LeaderOffice, zones: any ZoneDatabase
+    ) {
         self.reading = reading
+        self.runs = runs
         self.office = office
+        self.zones = zones
         validator = JobValidator(zones: zones)
     }
 
@@ -45,7 +54,16 @@ public struct JobOperations: Sendable {
     // MARK: Writing
 
     /// Creates the job, or replaces the one with that name, which needs another privilege.
-    public func put(_ principal: Principal, _ draft: JobDraft) async throws(DomainError) {
+    ///
+    /// A draft is made from the job as it is, so that it can keep what its author's dialect does not know. Should
+    /// somebody change the job between the look at it and the leader's turn, it is made again from what there is then.
+    /// - Parameter draft: may be called several times; nil: there is no job of that name yet.
+    /// - Returns: the job as it was stored.
+    @discardableResult
+    public func put(
+        _ principal: Principal, name: String, where condition: PutCondition = .none,
+        draft: @Sendable (Job?) throws(DomainError) -> JobDraft
+    ) async throws(DomainError) -> Job {
         // Neither privilege: refused before anything is looked up.
         guard principal.has(.createEvents) || principal.has(.editEvents) else {
             throw DomainError(
@@ -53,10 +71,27 @@ public struct JobOperations: Sendable {
                 "'\(principal.name)' lacks the privileges '\(Privilege.createEvents.rawValue)' and"
                     + " '\(Privilege.editEvents.rawValue)', one of which this request needs")
         }
-        try validator.validate(draft.definition)
-        let mode = try await putMode(principal, draft.definition.name)
-        _ = try await office.submit(
-            .putJob(draft.definition, isEnabled: draft.isEnabled, counters: draft.counters, mode: mode))
+        var tries = 0
+        while true {
+            tries += 1
+            let existing = try await existing(name)
+            let made = try draft(existing)
+            try validator.validate(made.definition)
+            try principal.require(existing == nil ? .createEvents : .editEvents)
+            try condition.check(existing, named: name)
+            let counters = made.counters ?? (made.keepsCounters ? existing?.counters : nil)
+            let mode = existing == nil ? PutMode.createOnly : .updateOnly
+            let outcome: LeaderReply
+            do {
+                outcome = try await office.submit(
+                    .putJob(made.definition, isEnabled: made.isEnabled, counters: counters, mode: mode))
+            } catch {
+                guard error.code == .conflict, tries < Self.putTries else { throw error }
+                continue
+            }
+            guard case .job(let job) = outcome else { throw .unavailable("the leader answered something else") }
+            return job
+        }
     }
 
     /// Deletes the job, ends its runs and rewires its dependants.
@@ -89,6 +124,13 @@ public struct JobOperations: Sendable {
         _ = try await office.submit(.killRuns(jobName: name, includingQueued: false))
     }
 
+    /// Ends all that the job has: what runs, what waits for a worker, what waits for its next try.
+    public func endAll(_ principal: Principal, name: String) async throws(DomainError) {
+        try principal.require(.abortEvents)
+        try requirePossible(name)
+        _ = try await office.submit(.killRuns(jobName: name, includingQueued: true))
+    }
+
     /// Counts a success that no run had, which lets dependants go ahead.
     public func markSuccess(_ principal: Principal, name: String) async throws(DomainError) {
         try principal.require(.runEvents)
@@ -109,16 +151,7 @@ public struct JobOperations: Sendable {
 
     // MARK: Parts
 
-    /// Somebody may create or delete the job between the look here and the leader's turn; whoever holds only one of the
-    /// privileges must then fail rather than do what the other one is for.
-    private func putMode(_ principal: Principal, _ name: String) async throws(DomainError) -> PutMode {
-        if principal.has(.createEvents), principal.has(.editEvents) { return .upsert }
-        let isNew = try await existing(name) == nil
-        try principal.require(isNew ? .createEvents : .editEvents)
-        return isNew ? .createOnly : .updateOnly
-    }
-
-    private static func unknown(_ name: String) -> DomainError { .notFound("Job \(quoted(name)) not found") }
+    static func unknown(_ name: String) -> DomainError { .notFound("Job \(quoted(name)) not found") }
 
     private func existing(_ name: String) async throws(DomainError) -> Job? {
         guard Self.isPossible(name) else { return nil }

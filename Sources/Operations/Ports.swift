@@ -1,6 +1,7 @@
 // What the use cases need of the store. The composition root adapts Storage's façades to these protocols.
 
 public import Domain
+public import Timetable
 
 /// Jobs as they are stored now. Reads see whatever was committed before they began.
 public protocol JobReading: Sendable {
@@ -13,6 +14,39 @@ public protocol JobReading: Sendable {
 
     /// In the order of their names.
     func search(_ search: JobSearch) async throws(StoreError) -> [Job]
+
+    /// All jobs without their definitions, in the order of their names.
+    func marks() async throws(StoreError) -> [JobMark]
+
+    /// The definition that runs of that version were launched with; nil once it has been dropped with their history.
+    func definition(_ version: JobVersion) async throws(StoreError) -> JobDefinition?
+}
+
+/// Runs as they are stored now, active and ended.
+public protocol RunReading: Sendable {
+    /// Of each job that has runs which have not ended.
+    func activity() async throws(StoreError) -> [JobID: JobActivity]
+
+    /// Of each of the jobs that has ever succeeded, as far as history goes back.
+    func durations(of jobs: [JobID]) async throws(StoreError) -> [JobID: RunDurations]
+
+    /// Runs of a job that have not ended, oldest first.
+    func active(of job: JobID) async throws(StoreError) -> [Run]
+
+    /// Ended runs of a job, the one that ended last first.
+    func history(of job: JobID, before position: HistoryPosition?, limit: Int) async throws(StoreError) -> [Run]
+
+    /// Tries of these runs that have ended, in the order of their numbers.
+    func attempts(of runs: [Run]) async throws(StoreError) -> [AttemptRecord]
+
+    /// The run of a job that is named by the millisecond it was due at, active or ended.
+    func run(of job: JobID, dueMilliseconds: Int64) async throws(StoreError) -> Run?
+
+    /// What tries of data jobs have counted.
+    func progress(of runs: [RunID]) async throws(StoreError) -> [AttemptID: Int64]
+
+    /// Adds to what a try has counted; the sum stays within 64 bits.
+    func addProgress(_ count: Int64, to attempt: AttemptID, at now: Instant) async throws(StoreError)
 }
 
 /// Conditions on a job's texts. Each is a part of the text, letter case ignored; nil: no condition. All must hold.

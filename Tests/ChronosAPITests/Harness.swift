@@ -7,11 +7,20 @@ import Synchronization
 import Timetable
 
 /// Leader and store in one, as simple as can be: what a command wrote is what the next read sees.
-final class FakeCluster: LeaderOffice, JobReading, LeaderReading {
+final class FakeCluster: LeaderOffice, JobReading, RunReading, LeaderReading {
     struct State {
         var jobs: [String: Job] = [:]
         var commands: [LeaderCommand] = []
         var refusal: DomainError?
+        /// Puts that find the job changed since it was read.
+        var conflicts = 0
+        var activity: [JobID: JobActivity] = [:]
+        var durations: [JobID: RunDurations] = [:]
+        /// Jobs whose durations were computed, in order.
+        var computed: [JobID] = []
+        var runs: [Run] = []
+        var attempts: [AttemptRecord] = []
+        var progress: [AttemptID: Int64] = [:]
         var failure: StoreError?
         /// Reads that succeed before `failure` takes effect.
         var readsBeforeFailure = 0
@@ -39,10 +48,17 @@ final class FakeCluster: LeaderOffice, JobReading, LeaderReading {
             state.jobs[key.text] == nil ? .failure(.notFound("Job '\(key.text)' not found")) : .success(reply)
         }
         switch command {
-        case .putJob(let definition, let isEnabled, let counters, _, _):
+        case .putJob(let definition, let isEnabled, let counters, let mode, let options):
+            if state.conflicts > 0 {
+                state.conflicts -= 1
+                return .failure(DomainError(.conflict, "changed meanwhile (\(mode))"))
+            }
+            let existing = state.jobs[definition.name]
+            let kept = counters ?? (options.keepsCounters ? existing?.counters : nil)
             let job = Job(
-                id: JobID("e1"), version: 1, definition: definition, isEnabled: isEnabled,
-                counters: counters ?? JobCounters(), created: .epoch, modified: .epoch)
+                id: existing?.id ?? JobID("e\(state.jobs.count + 1)"), version: (existing?.version ?? 0) + 1,
+                definition: definition, isEnabled: isEnabled, counters: kept ?? JobCounters(), created: .epoch,
+                modified: .epoch)
             state.jobs[definition.name] = job
             return .success(.job(job))
         case .deleteJob(let key, _):
@@ -97,6 +113,58 @@ final class FakeCluster: LeaderOffice, JobReading, LeaderReading {
         }
     }
 
+    func marks() async throws(StoreError) -> [JobMark] {
+        try reading { state in
+            state.jobs.values.sorted { $0.definition.name < $1.definition.name }.map {
+                JobMark(id: $0.id, name: $0.definition.name, version: $0.version, counters: $0.counters)
+            }
+        }
+    }
+
+    func definition(_ version: JobVersion) async throws(StoreError) -> JobDefinition? { nil }
+
+    // MARK: Runs
+
+    func activity() async throws(StoreError) -> [JobID: JobActivity] { try reading { $0.activity } }
+
+    func durations(of jobs: [JobID]) async throws(StoreError) -> [JobID: RunDurations] {
+        state.withLock { $0.computed += jobs }
+        return try reading { state in state.durations.filter { jobs.contains($0.key) } }
+    }
+
+    func active(of job: JobID) async throws(StoreError) -> [Run] {
+        try reading { state in state.runs.filter { $0.job.job == job && !$0.state.isTerminal } }
+    }
+
+    func history(of job: JobID, before position: HistoryPosition?, limit: Int) async throws(StoreError) -> [Run] {
+        try reading { state in
+            let ended = state.runs.filter { $0.job.job == job && $0.state.isTerminal }
+                .sorted { ($0.finishedAt ?? .epoch, $0.id) > ($1.finishedAt ?? .epoch, $1.id) }
+            let older = ended.filter { run in
+                position.map { (run.finishedAt ?? .epoch, run.id) < ($0.finishedAt, $0.run) } ?? true
+            }
+            return Array(older.prefix(limit))
+        }
+    }
+
+    func attempts(of runs: [Run]) async throws(StoreError) -> [AttemptRecord] {
+        try reading { state in state.attempts.filter { attempt in runs.contains { $0.id == attempt.attempt.run } } }
+    }
+
+    func run(of job: JobID, dueMilliseconds: Int64) async throws(StoreError) -> Run? {
+        try reading { state in
+            state.runs.first { $0.job.job == job && $0.due.milliseconds == dueMilliseconds }
+        }
+    }
+
+    func progress(of runs: [RunID]) async throws(StoreError) -> [AttemptID: Int64] {
+        try reading { state in state.progress.filter { runs.contains($0.key.run) } }
+    }
+
+    func addProgress(_ count: Int64, to attempt: AttemptID, at now: Instant) async throws(StoreError) {
+        state.withLock { $0.progress[attempt, default: 0] += count }
+    }
+
     func leader() async throws(StoreError) -> LeaderRecord? { try reading { $0.leader } }
 }
 
@@ -125,11 +193,13 @@ struct Server {
 
     init() {
         var router = HTTPRouter()
-        let operations = JobOperations(reading: cluster, office: cluster, zones: FakeZones())
+        let operations = JobOperations(reading: cluster, runs: cluster, office: cluster, zones: FakeZones())
+        let clock = FixedClock(instant: .testNow)
         ChronosAPI.register(
             on: &router,
             dependencies: ChronosDependencies(
-                jobs: operations, leader: cluster, zones: FakeZones(), clock: FixedClock(instant: .testNow)))
+                jobs: operations, statistics: RunStatistics(reading: cluster, runs: cluster, clock: clock),
+                leader: cluster, zones: FakeZones(), clock: clock))
         self.router = router
     }
 

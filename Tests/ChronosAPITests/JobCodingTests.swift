@@ -8,9 +8,12 @@ import Timetable
 
 /// Decoding and encoding without a server.
 enum Coding {
-    static func decode(_ text: String, as kind: ChronosJobCoding.Kind = .scheduled) throws -> JobDraft {
+    static func decode(
+        _ text: String, as kind: ChronosJobCoding.Kind = .scheduled, onto existing: Job? = nil
+    ) throws -> JobDraft {
         let value = try JSONValue(parsing: Array(text.utf8))
-        return try ChronosJobCoding.decode(try #require(value.objectValue), as: kind, now: .testNow)
+        return try ChronosJobCoding.decode(
+            try #require(value.objectValue), as: kind, onto: existing, zones: FakeZones(), now: .testNow)
     }
 
     static func job(_ draft: JobDraft, decidedThrough: Int64? = nil) -> Job {
@@ -166,10 +169,14 @@ struct JobCodingTests {
 
     @Test("fields that are only kept do not disturb those of another dialect, nor what is no JSON")
     func foreignFields() {
-        for text in ["{}", "", "nonsense", #"{"cronicle":{"executor":"x"}}"#, #"{"chronos":[]}"#] {
-            #expect(ChronosFields(text: text).executor == "")
+        for text in ["{}", "", "nonsense", #"{"cronicle":{"executorFlags":"x"}}"#, #"{"chronos":[]}"#] {
+            #expect(ChronosFields(text: text).executorFlags == "")
         }
-        #expect(ChronosFields(text: #"{"cronicle":{},"chronos":{"executor":"x"}}"#).executor == "x")
+        let kept = #"{"cronicle":{"notes":"n"},"chronos":{"executorFlags":"x"}}"#
+        #expect(ChronosFields(text: kept).executorFlags == "x")
+        var fields = ChronosFields(text: kept)
+        fields.executorFlags = ""
+        #expect(fields.text(within: kept) == #"{"cronicle":{"notes":"n"}}"#)
     }
 
     @Test("the words of a container are taken in any case and ports in any form")

@@ -69,7 +69,7 @@ struct PrivilegeTests {
         #expect(await server().call(.get, "/leader", as: nil).status == 401)
     }
 
-    @Test("whoever may only create asks the leader for no more than that, in case somebody else was faster")
+    @Test("what was found to be new is only created and what exists only replaced, in case somebody else was faster")
     func modes() async {
         func mode(_ name: String, _ principal: Principal) async -> PutMode? {
             let server = server()
@@ -79,8 +79,8 @@ struct PrivilegeTests {
         }
         #expect(await mode("new", .holding(.createEvents)) == .createOnly)
         #expect(await mode("old", .holding(.editEvents)) == .updateOnly)
-        #expect(await mode("new", .holding(.editEvents, .createEvents)) == .upsert)
-        #expect(await mode("new", .admin) == .upsert)
+        #expect(await mode("new", .holding(.editEvents, .createEvents)) == .createOnly)
+        #expect(await mode("old", .admin) == .updateOnly)
         #expect(await mode("old", .holding(.createEvents)) == nil)
     }
 }

@@ -136,13 +136,13 @@ struct RouteTests {
         #expect(server.cluster.job("a") == nil)
     }
 
-    @Test("marking a job as successful answers whether there is such a job")
+    @Test("marking a job as successful answers true, and an unknown job is an error as everywhere")
     func success() async {
         let server = await server(with: "a", "success")
         let known = await server.call(.put, "/v1/scheduler/job/success/a")
         let unknown = await server.call(.put, "/v1/scheduler/job/success/b")
         #expect(known.status == 200 && known.text == "true")
-        #expect(unknown.status == 200 && unknown.text == "false")
+        #expect(unknown.status == 400 && unknown.message.contains("not found"))
         #expect(await server.call(.get, "/v1/scheduler/job/success").json?["name"] == "success")
     }
 

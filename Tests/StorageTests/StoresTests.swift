@@ -82,12 +82,12 @@ struct StoresTests {
             }
             let store = Stores(pool: database.pool).runs
             var pages: [[String]] = []
-            var position: RunStore.HistoryPosition?
+            var position: HistoryPosition?
             while pages.count < 9 {
                 let page = try await store.history(of: job.id, before: position, limit: 3)
                 guard let last = page.last else { break }
                 pages.append(page.map(\.id.rawValue))
-                position = RunStore.HistoryPosition(after: last)
+                position = HistoryPosition(after: last)
             }
             #expect(pages == [["r6", "r5", "r4"], ["r3", "r2", "r1"], ["r0"]])
             #expect(try await store.history(of: JobID("none"), limit: 5).isEmpty)

@@ -7,7 +7,7 @@ enum Layers {
     /// C libraries; each is imported by one Swift target, so that it can be exchanged at the cost of one target. CLinux
     /// is not among them: it is the kernel's interface, which is not exchanged, and HTTPTransport accepts by it too.
     static let libraries: Set<String> = [
-        "CLibPQ", "COpenSSL", "CCrypt", "CCurl", "CZlib", "CSpawn", "CBench", "CWebAssets",
+        "CLibPQ", "COpenSSL", "CCrypt", "CCurl", "CZlib", "CSpawn", "CBench", "CWebAssets", "CChronosOpenAPI",
     ]
 
     /// Modules of the toolchain that every target may import, and those that targets outside `pure` may import too.
@@ -37,7 +37,7 @@ enum Layers {
         "Coordination": ["Domain", "Runtime", "Timetable"],
         "Execution": ["Domain", "DomainCoding", "Runtime", "Compression", "CSpawn", "JSON", "Timetable"],
 
-        "ChronosAPI": ["Operations", "HTTP", "JSON", "Domain", "Timetable"],
+        "ChronosAPI": ["Operations", "HTTP", "JSON", "Domain", "Timetable", "CChronosOpenAPI"],
         "CronicleAPI": ["Operations", "HTTP", "JSON", "Domain", "Timetable"],
 
         "Node": [

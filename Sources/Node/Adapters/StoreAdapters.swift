@@ -7,6 +7,7 @@ import Timetable
 /// Storage's façades as the ports of the use cases.
 struct JobReadingAdapter: JobReading {
     let store: JobStore
+    let statistics: StatisticsStore
 
     func job(named name: String) async throws(StoreError) -> Job? { try await store.job(named: name) }
 
@@ -18,6 +19,46 @@ struct JobReadingAdapter: JobReading {
         try await store.search(
             .init(name: search.name ?? "", command: search.command ?? "", any: search.any ?? ""), limit: search.limit,
             offset: search.offset)
+    }
+
+    func marks() async throws(StoreError) -> [JobMark] { try await statistics.marks() }
+
+    func definition(_ version: JobVersion) async throws(StoreError) -> JobDefinition? {
+        try await store.definition(version)
+    }
+}
+
+struct RunReadingAdapter: RunReading {
+    let stores: Stores
+
+    func activity() async throws(StoreError) -> [JobID: JobActivity] { try await stores.statistics.activity() }
+
+    func durations(of jobs: [JobID]) async throws(StoreError) -> [JobID: RunDurations] {
+        try await stores.statistics.durations(of: jobs)
+    }
+
+    func active(of job: JobID) async throws(StoreError) -> [Run] { try await stores.runs.active(of: job) }
+
+    func history(
+        of job: JobID, before position: HistoryPosition?, limit: Int
+    ) async throws(StoreError) -> [Run] {
+        try await stores.runs.history(of: job, before: position, limit: limit)
+    }
+
+    func attempts(of runs: [Run]) async throws(StoreError) -> [AttemptRecord] {
+        try await stores.runs.attempts(of: runs)
+    }
+
+    func run(of job: JobID, dueMilliseconds: Int64) async throws(StoreError) -> Run? {
+        try await stores.runs.run(of: job, dueMilliseconds: dueMilliseconds)
+    }
+
+    func progress(of runs: [RunID]) async throws(StoreError) -> [AttemptID: Int64] {
+        try await stores.progress.counts(of: runs)
+    }
+
+    func addProgress(_ count: Int64, to attempt: AttemptID, at now: Instant) async throws(StoreError) {
+        try await stores.progress.add(count, to: attempt, at: now)
     }
 }
 

@@ -11,7 +11,7 @@ public struct Schema: Sendable {
     /// Number of the last step that this program knows.
     public static let version = steps.count
 
-    static let steps: [String] = [step1, stepLogs, accountsStep]
+    static let steps: [String] = [step1, stepLogs, accountsStep, statisticsStep]
 
     /// Two-part keys of advisory locks. They share their space with nothing but other users of two-part keys in the
     /// same database; the first part spells "cari".

@@ -1,25 +1,10 @@
 public import Domain
 import PostgresClient
-public import Timetable
+import Timetable
 
 /// Reading runs and tries, active and ended.
 public struct RunStore: Sendable {
     let access: Access
-
-    /// Where a page of history ended: the next one goes on with older runs.
-    public struct HistoryPosition: Hashable, Sendable {
-        public var finishedAt: Instant
-        public var run: RunID
-        public init(finishedAt: Instant, run: RunID) {
-            self.finishedAt = finishedAt
-            self.run = run
-        }
-        /// Nil for a run that has not ended.
-        public init?(after run: Run) {
-            guard let finishedAt = run.finishedAt else { return nil }
-            self.init(finishedAt: finishedAt, run: run.id)
-        }
-    }
 
     /// Runs of a job that have not ended, oldest first.
     public func active(of job: JobID) async throws(StoreError) -> [Run] {
@@ -58,6 +43,33 @@ public struct RunStore: Sendable {
             .decode(AttemptRow.read)
     }
 
+    /// Tries of these runs that have ended, by run and number.
+    public func attempts(of runs: [Run]) async throws(StoreError) -> [AttemptRecord] {
+        guard let earliest = runs.map(\.due).min() else { return [] }
+        return try await access.query(
+            Statement(
+                Self.attemptsOfRuns, .textArray(runs.map(\.id.rawValue)),
+                .timestamp(microseconds: earliest.advanced(by: .zero - Self.clockError).microseconds)),
+            deadline: Stores.deadline
+        ).decode(AttemptRow.read)
+    }
+
+    /// The run of a job that was due within that millisecond, active or ended.
+    public func run(of job: JobID, dueMilliseconds: Int64) async throws(StoreError) -> Run? {
+        let due = Instant(milliseconds: dueMilliseconds)
+        return try await access.query(
+            Statement(
+                Self.runDueAt, .text(job.rawValue), .timestamp(microseconds: due.microseconds),
+                .timestamp(microseconds: due.advanced(by: .milliseconds(1)).microseconds),
+                .timestamp(microseconds: due.advanced(by: .zero - Self.clockError).microseconds)),
+            deadline: Stores.deadline
+        ).first(RunRow.read)
+    }
+
+    /// By how much a worker's clock may be behind for its reports to be found: nothing ends before it is due, so that
+    /// older partitions are not read.
+    private static let clockError = Duration.seconds(86_400)
+
     // MARK: SQL
 
     static let activeOfJob = "SELECT \(RunRow.columns) FROM carillon.runs r WHERE r.job_id = $1::text ORDER BY r.id"
@@ -80,5 +92,21 @@ public struct RunStore: Sendable {
 
     private static let attemptsOfRun = """
         SELECT \(AttemptRow.columns) FROM carillon.attempts a WHERE a.run_id = $1::text ORDER BY a.number, a.finished_at
+        """
+
+    static let attemptsOfRuns = """
+        SELECT \(AttemptRow.columns) FROM carillon.attempts a
+         WHERE a.run_id = ANY ($1::text[]) AND a.finished_at >= $2::timestamptz
+         ORDER BY a.run_id, a.number, a.finished_at
+        """
+
+    static let runDueAt = """
+        SELECT \(RunRow.columns) FROM carillon.runs r
+         WHERE r.job_id = $1::text AND r.due >= $2::timestamptz AND r.due < $3::timestamptz
+        UNION ALL
+        SELECT \(RunRow.columns) FROM carillon.run_history r
+         WHERE r.job_id = $1::text AND r.due >= $2::timestamptz AND r.due < $3::timestamptz
+           AND r.finished_at >= $4::timestamptz
+         LIMIT 1
         """
 }

@@ -19,6 +19,8 @@ public struct Stores: Sendable {
     public let ledger: LedgerStore
     public let accounts: AccountStore
     public let activity: ActivityStore
+    public let statistics: StatisticsStore
+    public let progress: ProgressStore
     public let upkeep: Upkeep
     public let outbox: OutboxStore
     private let access: Access
@@ -38,6 +40,8 @@ public struct Stores: Sendable {
         ledger = LedgerStore(access: access)
         accounts = AccountStore(access: access)
         activity = ActivityStore(access: access)
+        statistics = StatisticsStore(access: access)
+        progress = ProgressStore(access: access)
         upkeep = Upkeep(access: access)
         outbox = OutboxStore(access: access)
     }

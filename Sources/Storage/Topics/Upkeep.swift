@@ -38,6 +38,7 @@ public struct Upkeep: Sendable {
                 Statement(Self.dropSessions, .timestamp(microseconds: now.microseconds)),
                 Statement(Self.dropActivity, .timestamp(microseconds: cutoff.microseconds)),
                 Statement(OutboxStore.dropBuried, .timestamp(microseconds: cutoff.microseconds)),
+                Statement(Self.dropProgress, .timestamp(microseconds: cutoff.microseconds)),
             ], deadline: Self.deadline)
         return Int(changed)
     }
@@ -71,4 +72,6 @@ public struct Upkeep: Sendable {
     private static let dropActivity = "DELETE FROM carillon.activity WHERE at < $1::timestamptz"
 
     private static let dropNodes = "DELETE FROM carillon.nodes WHERE seen < $1::timestamptz"
+
+    private static let dropProgress = "DELETE FROM carillon.task_progress WHERE updated < $1::timestamptz"
 }
