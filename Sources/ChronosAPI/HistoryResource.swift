@@ -75,7 +75,7 @@ struct HistoryResource: Resource {
     }
 
     /// Where the run's output is, at every node.
-    private static func logLink(of run: Run) -> String { "/carillon/v1/runs/\(run.id)" }
+    private static func logLink(of run: Run) -> String { "/carillon/v1/runs/\(run.id)/log" }
 
     private static func word(for cause: Cause) -> String {
         switch cause {

@@ -48,7 +48,8 @@ struct PlanTests {
             """
             INSERT INTO carillon.run_history
             SELECT 'h' || i, 'e' || i % 50, 1, 'job', 's:1:' || i, 0, now(), '', false, false, false, 'succeeded', 0,
-                   NULL, NULL, 'w', NULL, NULL, NULL, to_timestamp(1795262400 + i * 20), ''
+                   NULL, NULL, 'w', NULL, NULL, to_timestamp(1795262400 + i * 20 - i % 7),
+                   to_timestamp(1795262400 + i * 20), ''
               FROM generate_series(1, 20000) i
             """)
         try await database.query(
@@ -56,6 +57,12 @@ struct PlanTests {
             INSERT INTO carillon.ledger
             SELECT 'e' || i % 50, 1, 'job', i, i, now(), now(), 1, 'launched', '', 'r' || i,
                    to_timestamp(1795262400 + i * 20)
+              FROM generate_series(1, 20000) i
+            """)
+        try await database.query(
+            """
+            INSERT INTO carillon.attempts
+            SELECT 'h' || i, 0, 'w', NULL, to_timestamp(1795262400 + i * 20), 'succeeded', 0, NULL, '', ''
               FROM generate_series(1, 20000) i
             """)
         try await database.query("ANALYZE")
@@ -84,6 +91,12 @@ struct PlanTests {
                 Statement(RunStore.activeOfJob, .text("e7")),
                 Statement(
                     RunStore.historyOfJob, .text("e7"), .timestamp(microseconds: .max), .text("~"), .int(20)),
+                Statement(
+                    RunStore.attemptsOfRuns, .textArray(["h5", "h6"]), .timestamp(microseconds: at(0).microseconds)),
+                Statement(
+                    RunStore.runDueAt, .text("e7"), .timestamp(microseconds: at(0).microseconds),
+                    .timestamp(microseconds: at(1).microseconds), .timestamp(microseconds: at(0).microseconds)),
+                Statement(StatisticsStore.durations, .textArray(["e7"]), .int(1_028), .doubleArray([0.5])),
                 Statement(LedgerStore.entries, .text("e7"), .int(1), .int(5_000), .int(6_000), .int(100)),
             ]
             for statement in statements {
