@@ -117,6 +117,7 @@ let package = Package(
             path: "Tests/Simulation", swiftSettings: settings),
         tests("TidyTests", []),
         tests(
-            "EndToEndTests", ["carillon", "TestSupport", "JSON", "Timetable"], exclude: ["Support/sink.py"]),
+            "EndToEndTests", ["carillon", "TestSupport", "JSON", "Timetable"],
+            exclude: ["Fixtures", "Support/sink.py"]),
     ]
 )

@@ -134,15 +134,18 @@ prevent_default_cluster() {
 }
 
 # Python modules that the tests ask for; where Debian has them too old or not at all they come from PyPI into a folder
-# of the build. Without them the tests that need them say so and are skipped.
+# of the build. Without them the tests that need them say so and are skipped. MODULE, or MODULE:REQUIREMENT where PyPI
+# knows it by another name or a version is wanted.
 install_python_modules() {
-    local folder=$1 module
+    local folder=$1 module requirement
     shift
     export PYTHONPATH="$folder${PYTHONPATH:+:$PYTHONPATH}"
-    for module in "$@"; do
+    for requirement in "$@"; do
+        module=${requirement%%:*}
+        requirement=${requirement#*:}
         python3 -c "import $module" 2>/dev/null && continue
         say "installing the Python module $module from PyPI into $folder"
-        python3 -m pip install --quiet --disable-pip-version-check --no-input --target "$folder" "$module" >&2 ||
+        python3 -m pip install --quiet --disable-pip-version-check --no-input --target "$folder" "$requirement" >&2 ||
             say "the Python module $module cannot be had; the tests that compare with it will be skipped"
     done
 }

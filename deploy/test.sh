@@ -49,7 +49,7 @@ trap 'status=$?; if [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then printf "pas
 install_missing "${build_packages[@]}" "${run_packages[@]}" "${test_packages[@]}"
 require_swift
 mkdir -p "$root/.build"
-install_python_modules "$root/.build/python" requests croniter aiosmtpd
+install_python_modules "$root/.build/python" requests croniter aiosmtpd chronos:chronos-python==1.2.1 schemathesis
 cd "$root"
 
 say "building the tests (the first time this takes some minutes)"

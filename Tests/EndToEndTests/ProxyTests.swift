@@ -6,20 +6,10 @@ extension EndToEnd.Shared {
     /// A follower that forwards, for clients that follow no redirect.
     @Suite("A follower that forwards", .serialized)
     struct ProxyTests {
-        /// One more node of the shared cluster, which follows as long as the others live.
-        private static func proxy(_ cluster: Cluster) throws -> ClusterProcess {
-            if let node = cluster.nodes.first(where: { $0.name == "proxy" }) { return node }
-            let node = try cluster.addNode("proxy", arguments: ["--follower", "proxy"])
-            try cluster.wait("the proxy follows") {
-                (try? cluster.request("GET", node.url + "/health"))?.json?["leader"]?.stringValue != nil
-            }
-            return node
-        }
-
         @Test("each call works without following anything")
         func calls() async throws {
             try await onCluster { cluster in
-                let proxy = try Self.proxy(cluster)
+                let proxy = try cluster.proxy()
                 func call(_ method: String, _ path: String, _ body: String? = nil) throws -> TestHTTP.Answer {
                     try cluster.request(method, proxy.url + "/v1/scheduler/" + path, body: body)
                 }
@@ -48,7 +38,7 @@ extension EndToEnd.Shared {
         @Test("bodies of errors come through, which Chronos' own proxy loses")
         func errors() async throws {
             try await onCluster { cluster in
-                let proxy = try Self.proxy(cluster)
+                let proxy = try cluster.proxy()
                 let bad = #"{"name": "proxied-bad", "schedule": "R/x/PT1S"}"#
                 let leader = try cluster.leaderRequest("POST", "/v1/scheduler/iso8601", body: bad)
                 let forwarded = try cluster.request("POST", proxy.url + "/v1/scheduler/iso8601", body: bad)
@@ -68,7 +58,7 @@ extension EndToEnd.Shared {
         func basic() async throws {
             try await onCluster { cluster in
                 let answer = try cluster.curl(
-                    #"curl -u "anyone:$KEY" chronos-node:8080/v1/scheduler/jobs"#, at: try Self.proxy(cluster),
+                    #"curl -u "anyone:$KEY" chronos-node:8080/v1/scheduler/jobs"#, at: try cluster.proxy(),
                     withKey: false)
                 #expect(answer.status == 200)
                 #expect(answer.redirects == 0)

@@ -15,6 +15,16 @@ extension Cluster {
 
     func leaderNode() throws -> ClusterProcess { try node(try waitForLeader()) }
 
+    /// One more node, which forwards and follows as long as the others live.
+    func proxy() throws -> ClusterProcess {
+        if let node = nodes.first(where: { $0.name == "proxy" }) { return node }
+        let node = try addNode("proxy", arguments: ["--follower", "proxy"])
+        try wait("the proxy follows") {
+            (try? self.request("GET", node.url + "/health"))?.json?["leader"]?.stringValue != nil
+        }
+        return node
+    }
+
     /// Creates or replaces a job at the leader. Keys that the members lack make it one that only requests start.
     @discardableResult
     func put(_ name: String, command: String = "true", _ members: JSONObject = [:]) throws -> TestHTTP.Answer {

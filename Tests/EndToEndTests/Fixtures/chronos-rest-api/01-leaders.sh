@@ -1,0 +1,1 @@
+curl -L chronos-node:8080/leader

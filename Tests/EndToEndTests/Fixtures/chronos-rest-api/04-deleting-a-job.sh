@@ -1,0 +1,1 @@
+curl -L -X DELETE chronos-node:8080/v1/scheduler/job/request_event_counter_hourly

@@ -1,0 +1,1 @@
+curl -L -X GET chronos-node:8080/v1/scheduler/graph/dot
