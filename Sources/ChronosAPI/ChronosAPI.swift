@@ -76,7 +76,8 @@ public enum ChronosAPI {
 
     /// Whether errors on that path (as sent, percent-encoded) are answered in this dialect.
     public static func owns(path: String) -> Bool {
-        ["/leader", "/metrics", documentPath].contains(path) || trees.contains { path == $0 || path.hasPrefix($0 + "/") }
+        ["/leader", "/metrics", documentPath].contains(path)
+            || trees.contains { path == $0 || path.hasPrefix($0 + "/") }
     }
 
     /// The answer to a request on a path that `owns` says yes to and that no route matched.

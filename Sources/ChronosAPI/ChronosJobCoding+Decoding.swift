@@ -82,7 +82,9 @@ extension ChronosJobCoding {
         let text = try ChronosBody.text(value, at: body.path(key))
         let longest = Double(Limits.runSeconds)
         guard let number = Double(text), number >= 0 else { throw .invalid("\(wanted), not \(quoted(text))") }
-        guard number <= longest else { throw .invalid("\(body.path(key)) must be at most \(Limits.runSeconds) seconds") }
+        guard number <= longest else {
+            throw .invalid("\(body.path(key)) must be at most \(Limits.runSeconds) seconds")
+        }
         return .milliseconds(Int64((number * 1_000).rounded()))
     }
 
@@ -102,7 +104,8 @@ extension ChronosJobCoding {
         if !data.isEmpty {
             guard let value = try? JSONValue(parsing: Array(data.utf8)), value.objectValue != nil else {
                 throw .invalid(
-                    "taskInfoData must be the parameters of the plugin \(quoted(job.plugin)) as a JSON object in a text")
+                    "taskInfoData must be the parameters of the plugin \(quoted(job.plugin)) as a JSON object in a text"
+                )
             }
             job.pluginParameters = value.text
         } else if existing?.plugin != job.plugin || existing?.command != job.command {

@@ -1,7 +1,4 @@
 import Domain
-import JSON
-import Operations
-import Timetable
 
 /// Chronos' JSON of a job, in both directions (chronos.md §2). Decoding and encoding are extensions in files of their
 /// own.
@@ -16,13 +13,4 @@ enum ChronosJobCoding {
     static let onceNow = "R1//PT24H"
     /// How a job that nothing but a request starts is shown. Posted back, it means the same.
     static let never = "R0//PT24H"
-
-    /// Refuses what Carillon would store and not do.
-    static func refuseIneffective(_ draft: JobDraft) throws(DomainError) {
-        if !draft.definition.plugin.isEmpty {
-            throw .invalid(
-                "custom executors are not available yet: executor must be empty or absent, not"
-                    + " \(quoted(draft.definition.plugin))")
-        }
-    }
 }

@@ -36,7 +36,6 @@ struct SubmissionResource: Resource {
         do {
             job = try await jobs.put(principal, name: name, where: condition) { existing throws(DomainError) in
                 var draft = try ChronosJobCoding.decode(object, as: kind, onto: existing, zones: zones, now: now)
-                try ChronosJobCoding.refuseIneffective(draft)
                 draft.keepsCounters = keepsCounters
                 return draft
             }

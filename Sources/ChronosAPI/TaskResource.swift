@@ -8,12 +8,19 @@ struct TaskResource: Resource {
 
     func register(on router: inout HTTPRouter, below tree: String) {
         router.on(.delete, "\(tree)/task/kill/{name}", metadata: leaderOnly, handler: handler(kill))
+        router.on(.delete, "\(tree)/task/all", metadata: leaderOnly, handler: handler(dropWaiting))
         router.on(.delete, "\(tree)/task/all/{name}", metadata: leaderOnly, handler: handler(endAll))
         router.on(.put, "\(tree)/task/{id}", metadata: leaderOnly, handler: handler(report))
     }
 
     private func kill(_ request: HTTPRequest, _ principal: Principal) async throws(DomainError) -> HTTPResponse {
         try await jobs.kill(principal, name: request.parameter("name"))
+        return Self.done
+    }
+
+    /// All that waits, of all jobs; what runs goes on, as it did in 2.x.
+    private func dropWaiting(_ request: HTTPRequest, _ principal: Principal) async throws(DomainError) -> HTTPResponse {
+        try await jobs.dropWaitingRuns(principal)
         return Self.done
     }
 

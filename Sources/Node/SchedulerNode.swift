@@ -210,7 +210,9 @@ struct Parts: Sendable {
         ChronosAPI.register(
             on: &router,
             dependencies: ChronosDependencies(
-                jobs: JobOperations(reading: jobs, runs: runs, office: leader, zones: zones),
+                jobs: JobOperations(
+                    reading: jobs, catalogue: PluginReadingAdapter(store: stores.catalogue), runs: runs, office: leader,
+                    zones: zones),
                 statistics: RunStatistics(reading: jobs, runs: runs, clock: clock),
                 leader: LeaderReadingAdapter(store: stores.leader), zones: zones, clock: clock))
         HealthRoutes(

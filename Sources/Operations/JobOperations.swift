@@ -10,15 +10,18 @@ public struct JobOperations: Sendable {
     private static let putTries = 5
 
     let reading: any JobReading
+    let catalogue: any PluginReading
     let runs: any RunReading
     let office: any LeaderOffice
     let zones: any ZoneDatabase
     private let validator: JobValidator
 
     public init(
-        reading: any JobReading, runs: any RunReading, office: any LeaderOffice, zones: any ZoneDatabase
+        reading: any JobReading, catalogue: any PluginReading, runs: any RunReading, office: any LeaderOffice,
+        zones: any ZoneDatabase
     ) {
         self.reading = reading
+        self.catalogue = catalogue
         self.runs = runs
         self.office = office
         self.zones = zones
@@ -79,12 +82,16 @@ public struct JobOperations: Sendable {
             try validator.validate(made.definition)
             try principal.require(existing == nil ? .createEvents : .editEvents)
             try condition.check(existing, named: name)
-            let counters = made.counters ?? (made.keepsCounters ? existing?.counters : nil)
-            let mode = existing == nil ? PutMode.createOnly : .updateOnly
+            try await requireReferences(of: made.definition, existing?.definition)
+            var options = PutOptions()
+            options.keepsCounters = made.keepsCounters
+            let mode = existing.map { PutMode.replace(version: $0.version) } ?? .createOnly
             let outcome: LeaderReply
             do {
                 outcome = try await office.submit(
-                    .putJob(made.definition, isEnabled: made.isEnabled, counters: counters, mode: mode))
+                    .putJob(
+                        made.definition, isEnabled: made.isEnabled, counters: made.counters, mode: mode,
+                        options: options))
             } catch {
                 guard error.code == .conflict, tries < Self.putTries else { throw error }
                 continue
@@ -131,6 +138,12 @@ public struct JobOperations: Sendable {
         _ = try await office.submit(.killRuns(jobName: name, includingQueued: true))
     }
 
+    /// Ends the runs of all jobs that no worker has.
+    public func dropWaitingRuns(_ principal: Principal) async throws(DomainError) {
+        try principal.require(.abortEvents)
+        _ = try await office.submit(.dropWaitingRuns)
+    }
+
     /// Counts a success that no run had, which lets dependants go ahead.
     public func markSuccess(_ principal: Principal, name: String) async throws(DomainError) {
         try principal.require(.runEvents)
@@ -150,6 +163,29 @@ public struct JobOperations: Sendable {
     }
 
     // MARK: Parts
+
+    /// What a job newly refers to must be there: a plugin, and the jobs of its chains. What it referred to before may
+    /// have gone, and it can still be changed.
+    private func requireReferences(of job: JobDefinition, _ former: JobDefinition?) async throws(DomainError) {
+        do {
+            if !job.plugin.isEmpty, job.plugin != former?.plugin, try await catalogue.plugin(job.plugin) == nil {
+                throw DomainError.invalid(
+                    "the executor \(quoted(job.plugin)) not found: it must be empty or the identifier of a plugin")
+            }
+            for (next, before) in [(job.onFailure, former?.onFailure), (job.onSuccess, former?.onSuccess)]
+            where !next.isEmpty && next != before && next != job.name {
+                if try await reading.job(named: next) != nil { continue }
+                if try await reading.job(JobID(next)) != nil { continue }
+                throw DomainError.invalid("the job \(quoted(next)), which is to run next, not found: create it first")
+            }
+        } catch let error as DomainError {
+            throw error
+        } catch let error as StoreError {
+            throw DomainError(error)
+        } catch {
+            throw .unavailable("\(error)")
+        }
+    }
 
     static func unknown(_ name: String) -> DomainError { .notFound("Job \(quoted(name)) not found") }
 

@@ -70,6 +70,10 @@ public struct JobValidator: Sendable {
         try check(definition.owner, "the owner", limit: Limits.text)
         try check(definition.ownerName, "the owner's name", limit: Limits.text)
         try check(definition.runAsUser, "the user to run as", limit: Limits.attributeValue)
+        try check(definition.plugin, "the executor", limit: Limits.attributeValue)
+        try check(definition.pluginParameters, "the parameters of a plugin", limit: Limits.pluginParameters)
+        try check(definition.onSuccess, "the job to run after a success", limit: Limits.jobName)
+        try check(definition.onFailure, "the job to run after a failure", limit: Limits.jobName)
         try check(definition.dialectFields, "the sum of fields that are only kept", limit: Limits.dialectFields)
     }
 

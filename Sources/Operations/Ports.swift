@@ -6,6 +6,7 @@ public import Timetable
 /// Jobs as they are stored now. Reads see whatever was committed before they began.
 public protocol JobReading: Sendable {
     func job(named name: String) async throws(StoreError) -> Job?
+    func job(_ id: JobID) async throws(StoreError) -> Job?
 
     /// Jobs in the order of their names, from the first one after `name` (nil: from the beginning), at most `limit`;
     /// fewer mean that there are no more. The order is the one in which `name` is compared, so that pages neither
@@ -20,6 +21,11 @@ public protocol JobReading: Sendable {
 
     /// The definition that runs of that version were launched with; nil once it has been dropped with their history.
     func definition(_ version: JobVersion) async throws(StoreError) -> JobDefinition?
+}
+
+public protocol PluginReading: Sendable {
+    /// Nil where there is none.
+    func plugin(_ id: String) async throws(StoreError) -> Plugin?
 }
 
 /// Runs as they are stored now, active and ended.

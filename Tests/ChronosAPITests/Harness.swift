@@ -7,7 +7,7 @@ import Synchronization
 import Timetable
 
 /// Leader and store in one, as simple as can be: what a command wrote is what the next read sees.
-final class FakeCluster: LeaderOffice, JobReading, RunReading, LeaderReading {
+final class FakeCluster: LeaderOffice, JobReading, PluginReading, RunReading, LeaderReading {
     struct State {
         var jobs: [String: Job] = [:]
         var commands: [LeaderCommand] = []
@@ -69,6 +69,7 @@ final class FakeCluster: LeaderOffice, JobReading, RunReading, LeaderReading {
             return known(key, .launched(LaunchReport(runs: [RunID("r1")], isQueued: false, waiting: 0)))
         case .killRuns(let key, _): return known(key, .runs([]))
         case .markSuccess(let key): return known(key, .flag(true))
+        case .dropWaitingRuns: return .success(.runs([]))
         case .completeRun(let taskID, _): return .success(.flag(state.knownTasks.contains(taskID)))
         default: return .failure(.invalid("not a command of this API"))
         }
@@ -90,6 +91,16 @@ final class FakeCluster: LeaderOffice, JobReading, RunReading, LeaderReading {
     }
 
     func job(named name: String) async throws(StoreError) -> Job? { try reading { $0.jobs[name] } }
+
+    func job(_ id: JobID) async throws(StoreError) -> Job? {
+        try reading { state in state.jobs.values.first { $0.id == id } }
+    }
+
+    func plugin(_ id: String) async throws(StoreError) -> Plugin? {
+        guard id == "shellplug" else { return nil }
+        let authorship = Authorship(username: "admin", created: .epoch, modified: .epoch)
+        return Plugin(id: id, title: "Shell", command: "", authorship: authorship)
+    }
 
     func jobs(after name: String?, limit: Int) async throws(StoreError) -> [Job] {
         try reading { state in
@@ -193,7 +204,8 @@ struct Server {
 
     init() {
         var router = HTTPRouter()
-        let operations = JobOperations(reading: cluster, runs: cluster, office: cluster, zones: FakeZones())
+        let operations = JobOperations(
+            reading: cluster, catalogue: cluster, runs: cluster, office: cluster, zones: FakeZones())
         let clock = FixedClock(instant: .testNow)
         ChronosAPI.register(
             on: &router,

@@ -78,9 +78,9 @@ struct PrivilegeTests {
             return mode
         }
         #expect(await mode("new", .holding(.createEvents)) == .createOnly)
-        #expect(await mode("old", .holding(.editEvents)) == .updateOnly)
+        #expect(await mode("old", .holding(.editEvents)) == .replace(version: 1))
         #expect(await mode("new", .holding(.editEvents, .createEvents)) == .createOnly)
-        #expect(await mode("old", .admin) == .updateOnly)
+        #expect(await mode("old", .admin) == .replace(version: 1))
         #expect(await mode("old", .holding(.createEvents)) == nil)
     }
 }

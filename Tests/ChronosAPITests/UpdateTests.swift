@@ -91,8 +91,8 @@ struct UpdateTests {
         event.target = .named("maingrp")
         event.overlap = .queue
         event.notifications.webHook = "http://hook"
-        event.onSuccess = "b"
-        event.onFailure = "c"
+        event.onSuccess = "gone"
+        event.onFailure = "gone too"
         event.retries = 7
         event.owner = "x@y"
         event.dialectFields = #"{"cronicle":{"notes":"n"},"chronos":{"executorFlags":"f"}}"#
@@ -111,7 +111,7 @@ struct UpdateTests {
         #expect(server.cluster.job("a")?.definition == wanted)
         _ = await server.call(.post, Self.path, body: #"{"name":"a","command":"date"}"#)
         let plain = try #require(server.cluster.job("a")?.definition)
-        #expect(plain.title == "Nightly" && plain.target == .named("maingrp") && plain.onSuccess == "b")
+        #expect(plain.title == "Nightly" && plain.target == .named("maingrp") && plain.onSuccess == "gone")
         #expect(plain.onFailure.isEmpty && plain.retries == 2 && plain.owner.isEmpty)
         #expect(plain.dialectFields == #"{"cronicle":{"notes":"n"}}"#)
     }
@@ -196,6 +196,46 @@ struct UpdateTests {
         let listed = Coding.encode(existing)
         #expect(listed.contains(#""schedule":"R0//PT24H""#))
         #expect(try Coding.decode(listed, onto: existing).definition.trigger == .manual)
+    }
+
+    // MARK: References
+
+    @Test("an executor names a plugin, whose parameters are taskInfoData, or else the command as its script")
+    func plugins() async throws {
+        let server = Server()
+        func post(_ members: String) async -> JobDefinition? {
+            let answer = await server.call(.post, Self.path, body: #"{"name":"a","executor":"shellplug"\#(members)}"#)
+            return answer.status == 204 ? server.cluster.job("a")?.definition : nil
+        }
+        let script = await post(#","command":"date""#)
+        #expect(script?.plugin == "shellplug")
+        #expect(script?.pluginParameters == #"{"script":"date"}"#)
+        let data = await post(#","command":"date","taskInfoData":"{\"script\": \"id\", \"annotate\": 1}""#)
+        #expect(data?.pluginParameters == #"{"script":"id","annotate":1}"#)
+        #expect(await post(#","command":"date""#)?.pluginParameters == #"{"script":"id","annotate":1}"#)
+        #expect(await post(#","command":"uptime""#)?.pluginParameters == #"{"script":"uptime"}"#)
+        #expect(await post(#","taskInfoData":"no object""#) == nil)
+        let listed = await server.call(.get, "/v1/scheduler/job/a")
+        #expect(listed.json?["executor"] == "shellplug")
+        _ = await server.call(.post, Self.path, body: #"{"name":"a","command":"date"}"#)
+        #expect(server.cluster.job("a")?.definition.plugin == "")
+        #expect(server.cluster.job("a")?.definition.pluginParameters == "{}")
+    }
+
+    @Test("a job to run after a failure must be there, by its name or its identifier")
+    func chains() async {
+        let server = Server()
+        func post(_ next: String) async -> HTTPResponse {
+            await server.call(.post, Self.path, body: #"{"name":"a","onFailure":"\#(next)"}"#)
+        }
+        let missing = await post("b")
+        #expect(missing.status == 400)
+        #expect(missing.message.contains("'b'") && missing.message.contains("not found"))
+        _ = await server.call(.post, Self.path, body: #"{"name":"b"}"#)
+        #expect(await post("b").status == 204)
+        #expect(await post("a").status == 204)
+        #expect(await post(server.cluster.job("b")?.id.rawValue ?? "").status == 204)
+        #expect(server.cluster.job("a")?.definition.onFailure == "e1")
     }
 
     // MARK: Additions

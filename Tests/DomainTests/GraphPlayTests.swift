@@ -185,5 +185,75 @@ import Timetable
         try play.job("a", mode: .createOnly)
         #expect(throws: DomainError.self) { try play.job("a", mode: .createOnly) }
         #expect(throws: DomainError.self) { try play.tell(.runJob(name: "b", arguments: "")) }
+        let first = try play.job("a")
+        let second = try play.job("a", mode: .replace(version: first.version))
+        #expect(second.version == first.version + 1)
+        let conflict = #expect(throws: DomainError.self) { try play.job("a", mode: .replace(version: first.version)) }
+        #expect(conflict?.code == .conflict)
+        #expect(throws: DomainError.self) { try play.job("b", mode: .replace(version: 1)) }
+    }
+
+    @Test("counters are kept by an update that asks for it, also of what this leader has counted")
+    func counters() throws {
+        let play = Play()
+        play.worker("w1")
+        let start = "2026-01-01T00:00:01.000Z"
+        let schedule = ScheduleText(notation: .iso8601, text: "R/\(start)/PT1S", zone: "", anchor: instant(start))
+        let definition = try play.job("a", .schedule(schedule)).definition
+        func put(keeping: Bool) throws -> JobCounters? {
+            var options = PutOptions()
+            options.keepsCounters = keeping
+            try play.tell(.putJob(definition, isEnabled: true, counters: nil, mode: .upsert, options: options))
+            return play.named("a")?.counters
+        }
+        play.pass(.seconds(1))
+        play.finish()
+        #expect(try put(keeping: true)?.successes == 1)
+        #expect(try put(keeping: false) == JobCounters())
+    }
+
+    @Test("a child that loses a parent keeps what was counted since the leader took office")
+    func orphanCounters() throws {
+        let play = try family()
+        play.failover()
+        for _ in 1...2 {
+            try play.run("c")
+            play.finish()
+        }
+        try play.tell(.deleteJob(name: "p"))
+        #expect(play.named("c")?.counters.successes == 2)
+        try play.tell(.deleteJob(name: "q"))
+        #expect(play.named("c")?.counters.successes == 2)
+        #expect(play.named("c")?.definition.trigger == .manual)
+    }
+
+    @Test("what waits for a worker or for its next try can be dropped, and what runs goes on")
+    func dropping() throws {
+        let play = Play()
+        play.worker("w1", cpus: 0.1)
+        try play.job("runs")
+        try play.job("waits")
+        try play.run("runs")
+        play.claim()
+        try play.run("waits")
+        try play.tell(.dropWaitingRuns)
+        #expect(play.active("runs").map(\.state) == [.started])
+        #expect(play.active("waits").isEmpty)
+        #expect(play.ended("waits").map(\.state) == [.aborted])
+    }
+
+    @Test("two runs of a job never share the millisecond that its task ids carry")
+    func milliseconds() throws {
+        let play = Play()
+        play.worker("w1")
+        let start = "2026-01-01T00:00:01.000Z"
+        let schedule = ScheduleText(notation: .iso8601, text: "R1/\(start)/PT1H", zone: "", anchor: instant(start))
+        try play.job("a", .schedule(schedule)) { $0.overlap = .allow }
+        play.pass(.seconds(1))
+        try play.run("a")
+        try play.run("a")
+        let dues = play.active("a").map(\.due.milliseconds)
+        #expect(dues.count == 3)
+        #expect(Set(dues).count == 3)
     }
 }

@@ -153,6 +153,22 @@ import Timetable
         #expect(play.offers.isEmpty)
     }
 
+    @Test("a completion that is reported before the leader has heard of the claim is not lost")
+    func earlyCompletion() throws {
+        let play = Play()
+        play.worker("w1")
+        try play.job("a") { $0.reportsCompletion = true }
+        let id = try play.run("a")
+        let due = try #require(play.active("a").first).due.milliseconds
+        // Granted by another node.
+        #expect(play.database.claim(AttemptID(run: id, number: 0), by: "w1", at: play.wall))
+        guard case .flag(true) = try play.tell(.completeRun(taskID: "ct:\(due):0:a:", statusCode: 0)) else {
+            Issue.record("nobody waits for it")
+            return
+        }
+        #expect(play.ended("a").map(\.state) == [.succeeded])
+    }
+
     @Test("a job that reports its completion holds no worker once its process has ended")
     func completion() throws {
         let play = Play()

@@ -197,4 +197,17 @@ public struct JobCounters: Hashable, Sendable {
     public var lastSuccess: Instant?
     public var lastError: Instant?
     public init() {}
+
+    /// A success ends the row of errors that came before it.
+    public mutating func add(_ tally: Tally) {
+        if tally.isSuccess {
+            successes += 1
+            errorsSinceLastSuccess = 0
+            lastSuccess = max(lastSuccess ?? tally.at, tally.at)
+        } else {
+            errors += 1
+            errorsSinceLastSuccess += 1
+            lastError = max(lastError ?? tally.at, tally.at)
+        }
+    }
 }

@@ -34,6 +34,8 @@ public enum LeaderCommand: Sendable {
     /// Ends those of the runs that have not ended; answered by `.runs`, the ones that it was done to. `rewinds`:
     /// occurrences of jobs with full catch-up are run once more (cronicle.md §2.6).
     case abortRuns([RunID], reason: String, rewinds: Bool)
+    /// Ends all runs of all jobs that no worker has; answered by `.runs`.
+    case dropWaitingRuns
     /// Replaces the definition for the rest of one run: its retries, chains and notifications.
     case updateRun(RunID, JobDefinition)
     case markSuccess(JobKey)
@@ -63,7 +65,12 @@ public enum LeaderCommand: Sendable {
     public static func markSuccess(name: String) -> LeaderCommand { .markSuccess(.name(name)) }
 }
 
-public enum PutMode: Sendable { case upsert, createOnly, updateOnly }
+public enum PutMode: Hashable, Sendable {
+    case upsert, createOnly, updateOnly
+    /// Only in place of that version of a job; `.conflict` when another one is current, or none. Members of the
+    /// catalogue have no versions: there it is `updateOnly`.
+    case replace(version: Int64)
+}
 
 /// What a client may ask for when it stores a job, besides the job.
 public struct PutOptions: Hashable, Sendable {

@@ -11,6 +11,8 @@ struct JobReadingAdapter: JobReading {
 
     func job(named name: String) async throws(StoreError) -> Job? { try await store.job(named: name) }
 
+    func job(_ id: JobID) async throws(StoreError) -> Job? { try await store.job(id) }
+
     func jobs(after name: String?, limit: Int) async throws(StoreError) -> [Job] {
         try await store.page(after: name, limit: limit)
     }
@@ -25,6 +27,15 @@ struct JobReadingAdapter: JobReading {
 
     func definition(_ version: JobVersion) async throws(StoreError) -> JobDefinition? {
         try await store.definition(version)
+    }
+}
+
+struct PluginReadingAdapter: PluginReading {
+    let store: CatalogueStore
+
+    func plugin(_ id: String) async throws(StoreError) -> Plugin? {
+        guard case .plugin(let plugin)? = try await store.item(CatalogueKey(.plugin, id)) else { return nil }
+        return plugin
     }
 }
 

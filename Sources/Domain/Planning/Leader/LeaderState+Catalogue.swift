@@ -28,7 +28,8 @@ extension LeaderState {
         switch mode {
         case .createOnly where existing != nil:
             throw DomainError(.conflict, "\(item.kind.rawValue) '\(item.id)' exists already")
-        case .updateOnly where existing == nil: throw .notFound("\(item.kind.rawValue) '\(item.id)' not found")
+        case .updateOnly where existing == nil, .replace where existing == nil:
+            throw .notFound("\(item.kind.rawValue) '\(item.id)' not found")
         default: break
         }
         guard catalogue.count < Limits.catalogueItems || existing != nil else {

@@ -53,7 +53,8 @@ extension LeaderState {
             satisfyChildren(of: job.id, by: identifiers.run(), now: now)
             return .flag(true)
         case .completeRun(let taskID, let statusCode): return .flag(complete(taskID, statusCode, now: now))
-        case .killRuns, .flushQueue, .abortRun, .abortRuns, .updateRun: return try applyToRuns(command, now: now)
+        case .killRuns, .flushQueue, .abortRun, .abortRuns, .dropWaitingRuns, .updateRun:
+            return try applyToRuns(command, now: now)
         case .putCatalogue(let item, let mode):
             try putCatalogue(item, mode: mode, now: now)
             return .done
@@ -85,6 +86,7 @@ extension LeaderState {
             }
         case .abortRuns(let ids, let reason, let rewinds):
             return .runs(abort(ids, reason: reason, rewinds: rewinds, now: now))
+        case .dropWaitingRuns: return .runs(dropWaiting(now: now))
         case .updateRun(let id, let definition): try updateRun(id, definition)
         default: break
         }

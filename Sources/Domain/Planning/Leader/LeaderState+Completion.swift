@@ -4,8 +4,11 @@ extension LeaderState {
     mutating func complete(_ text: String, _ statusCode: Int, now: Moment) -> Bool {
         guard let task = TaskID(text), let job = job(.name(task.jobName)) else { return false }
         for id in runsOfJob[job.id] ?? [] {
-            guard let active = runs[id], active.run.state == .started, active.definition.reportsCompletion,
-                active.run.attempt == task.attempt, active.run.due.milliseconds == task.dueMilliseconds
+            // Offered: it was claimed through another node, of which this leader has not heard yet. If it was not, the
+            // commit is refused, since only a started run can end so.
+            guard let active = runs[id], active.run.state == .started || active.run.state == .offered,
+                active.definition.reportsCompletion, active.run.attempt == task.attempt,
+                active.run.due.milliseconds == task.dueMilliseconds
             else { continue }
             conclude(
                 id,

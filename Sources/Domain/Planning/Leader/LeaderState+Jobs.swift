@@ -18,7 +18,9 @@ extension LeaderState {
         let existing = try replaced(by: request)
         let id = existing?.id ?? request.options.id ?? identifiers.job()
         let parents = try parentIDs(of: request.definition, id: id)
-        let counters = request.counters ?? (request.options.keepsCounters ? existing?.counters : nil)
+        // The database's are newer than those of the agenda's copy; what this turn counts is added to them.
+        let kept = existing.flatMap { facts[.id($0.id)] ?? $0 }?.counters
+        let counters = request.counters ?? (request.options.keepsCounters ? kept : nil)
         var job = Job(
             id: id, version: (existing?.version ?? 0) + 1, definition: request.definition,
             isEnabled: request.isEnabled, counters: counters ?? JobCounters(), created: existing?.created ?? now.wall,
@@ -55,6 +57,11 @@ extension LeaderState {
             throw DomainError(.conflict, "job '\(request.options.id?.rawValue ?? name)' exists already")
         case .updateOnly where existing == nil:
             throw .notFound("Job '\(request.options.id?.rawValue ?? name)' not found")
+        case .replace(let version) where existing?.version != version:
+            throw DomainError(
+                .conflict,
+                existing.map { "job '\(name)' is at version \($0.version), not \(version)" }
+                    ?? "job '\(name)' does not exist any more")
         default: return existing
         }
     }

@@ -119,6 +119,9 @@ extension LeaderState {
         if let last = lastManualDue[job], last >= due, due.duration(to: last) < .seconds(60) {
             due = Instant(milliseconds: last.milliseconds + 1)
         }
+        // Nor may it be that of an active run with another cause: task ids tell runs apart by it alone.
+        let taken = Set((runsOfJob[job] ?? []).compactMap { runs[$0]?.run.due.milliseconds })
+        while taken.contains(due.milliseconds) { due = Instant(milliseconds: due.milliseconds + 1) }
         if lastManualDue.count > 10_000 { lastManualDue.removeAll() }
         lastManualDue[job] = due
         return due

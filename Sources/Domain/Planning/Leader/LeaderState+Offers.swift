@@ -60,11 +60,7 @@ extension LeaderState {
 
     func offer(for active: ActiveRun) -> Offer {
         let definition = active.definition
-        var arguments: [String] = []
-        if !definition.shell {
-            arguments = definition.arguments
-            arguments += active.run.adHocArguments.split(whereSeparator: { $0 == " " || $0 == "\t" }).map(String.init)
-        }
+        let arguments = definition.argumentVector(adHoc: active.run.adHocArguments)
         let plugin = catalogue.plugins[definition.plugin]
         let user = plugin.map(\.user) ?? ""
         return Offer(

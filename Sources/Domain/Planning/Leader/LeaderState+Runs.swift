@@ -277,6 +277,13 @@ extension LeaderState {
         return ids
     }
 
+    /// Those that wait for a worker or for their next try, of all jobs.
+    mutating func dropWaiting(now: Moment) -> [RunID] {
+        let ids = runs.values.filter { $0.run.state == .queued || $0.run.state == .waiting }.map(\.run.id).sorted()
+        for id in ids { end(id, in: .aborted, reason: "dropped by request", record: nil, now: now) }
+        return ids
+    }
+
     mutating func abort(_ ids: [RunID], reason: String, rewinds: Bool, now: Moment) -> [RunID] {
         var ended: [RunID] = []
         for id in ids {

@@ -142,6 +142,8 @@ public struct LeaderState: Sendable {
             wallTimers.insert(.due(version), at: due)
         }
         postponed.removeAll(keepingCapacity: true)
+        // As the database does it: what was put in this turn first, then what was counted.
+        for tally in changes.tallies { dependents[tally.job]?.counters.add(tally) }
         facts = JobFacts()
         jobsOfTurn.removeAll(keepingCapacity: true)
         namesOfTurn.removeAll(keepingCapacity: true)
