@@ -83,7 +83,9 @@ extension EndToEnd.Shared {
                 #expect(scheduled.status == 204, "\(scheduled.body)")
                 #expect(try cluster.job("SAMPLE_JOB1")?["command"] == "echo 'FOO' >> /tmp/JOB1_OUT")
 
-                for parent in ["db_export-airbed_hostings", "db_export-airbed_reservation2s"] { try cluster.put(parent) }
+                for parent in ["db_export-airbed_hostings", "db_export-airbed_reservation2s"] {
+                    try cluster.put(parent)
+                }
                 let dependent = try Self.send(
                     "10-adding-a-dependent-job", hash: try Self.fixture("adding-a-dependent-job.json"), cluster)
                 #expect(dependent.status == 204, "\(dependent.body)")

@@ -74,7 +74,8 @@ extension EndToEnd.Shared {
                     -d '{"statusCode": 0}' \(url)/v1/scheduler/task/$id
                     """
                 try cluster.put(
-                    "early", command: report, ["async": true, "environmentVariables": [["name": "PATH", "value": "/usr/bin:/bin"]]])
+                    "early", command: report,
+                    ["async": true, "environmentVariables": [["name": "PATH", "value": "/usr/bin:/bin"]]])
                 for count in 1...3 { try Self.run(cluster, "early", "succeeded", count: count) }
                 #expect(try cluster.count("successCount", of: "early") == 3)
                 try cluster.leaderRequest("DELETE", "/v1/scheduler/job/early")
