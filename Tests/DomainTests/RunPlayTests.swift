@@ -161,7 +161,8 @@ import Timetable
         let id = try play.run("a")
         let due = try #require(play.active("a").first).due.milliseconds
         // Granted by another node.
-        #expect(play.database.claim(AttemptID(run: id, number: 0), by: "w1", at: play.wall))
+        let isGranted = play.database.claim(AttemptID(run: id, number: 0), by: "w1", at: play.wall)
+        #expect(isGranted)
         guard case .flag(true) = try play.tell(.completeRun(taskID: "ct:\(due):0:a:", statusCode: 0)) else {
             Issue.record("nobody waits for it")
             return
