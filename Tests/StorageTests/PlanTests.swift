@@ -92,7 +92,7 @@ struct PlanTests {
                 Statement(
                     RunStore.historyOfJob, .text("e7"), .timestamp(microseconds: .max), .text("~"), .int(20)),
                 Statement(
-                    RunStore.attemptsOfRuns, .textArray(["h5", "h6"]), .timestamp(microseconds: at(0).microseconds)),
+                    RunStore.attemptsOfTheseRuns, .textArray(["h5", "h6"]), .timestamp(microseconds: at(0).microseconds)),
                 Statement(
                     RunStore.runDueAt, .text("e7"), .timestamp(microseconds: at(0).microseconds),
                     .timestamp(microseconds: at(1).microseconds), .timestamp(microseconds: at(0).microseconds)),

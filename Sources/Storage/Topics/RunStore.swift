@@ -48,7 +48,7 @@ public struct RunStore: Sendable {
         guard let earliest = runs.map(\.due).min() else { return [] }
         return try await access.query(
             Statement(
-                Self.attemptsOfRuns, .textArray(runs.map(\.id.rawValue)),
+                Self.attemptsOfTheseRuns, .textArray(runs.map(\.id.rawValue)),
                 .timestamp(microseconds: earliest.advanced(by: .zero - Self.clockError).microseconds)),
             deadline: Stores.deadline
         ).decode(AttemptRow.read)
@@ -94,7 +94,7 @@ public struct RunStore: Sendable {
         SELECT \(AttemptRow.columns) FROM carillon.attempts a WHERE a.run_id = $1::text ORDER BY a.number, a.finished_at
         """
 
-    static let attemptsOfRuns = """
+    static let attemptsOfTheseRuns = """
         SELECT \(AttemptRow.columns) FROM carillon.attempts a
          WHERE a.run_id = ANY ($1::text[]) AND a.finished_at >= $2::timestamptz
          ORDER BY a.run_id, a.number, a.finished_at
