@@ -71,9 +71,12 @@ final class SlowWay: @unchecked Sendable {
                 environment: Executable.environment([:]), descriptors: [orders.read, answers.write, 2])
         }
         self.orders = orders.write
+        // The whole line: it may be written in pieces, and none may meet a closed end.
         var byte: UInt8 = 0
-        guard read(answers.read, &byte, 1) == 1 else {
-            throw Cluster.Failure(description: "the slow way to port \(target) cannot be made")
+        while byte != 10 {
+            guard read(answers.read, &byte, 1) == 1 else {
+                throw Cluster.Failure(description: "the slow way to port \(target) cannot be made")
+            }
         }
     }
 
