@@ -136,7 +136,9 @@ extension LeaderState {
         runs[id] = active
         switch consequence {
         case .end(let state):
-            end(id, in: state, reason: record.reason, record: record, now: now)
+            // That it was asked to end is all that its worker knows.
+            let isByRequest = state == .aborted && active.run.isAbortRequested && !active.run.reason.isEmpty
+            end(id, in: state, reason: isByRequest ? active.run.reason : record.reason, record: record, now: now)
             // Its worker was lost, or it was ended by a limit: nothing that the job itself has done.
             if state == .lost || limit == .resource { runAgain(active, now: now) }
         case .retry(let notBefore):
@@ -256,6 +258,8 @@ extension LeaderState {
         case .started where active.run.worker.isEmpty:
             end(id, in: .aborted, reason: reason, record: nil, now: now)
         case .started:
+            // Who asked first is why it ends, and what is told of it until then.
+            if !active.run.isAbortRequested { runs[id]?.run.reason = reason }
             runs[id]?.run.isAbortRequested = true
             dirtyRuns.insert(id)
             if let worker = workers[active.run.worker] {
