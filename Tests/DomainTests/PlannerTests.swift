@@ -102,9 +102,46 @@ import Timetable
         let spent = try ContinuousClock().measure {
             let decision = try #require(
                 try decide("R/2026-01-01T00:00:00Z/PT1S", now: "2036-01-01T00:00:00Z") { $0.catchUp = catchUp })
-            #expect(decision.findings.reduce(0) { $0 + $1.count } == 315_532_801)
+            // A job that catches up on all runs the first one, and keeps the others for when that has ended.
+            #expect(decision.isHeld == (catchUp == .all))
+            #expect(decision.findings.reduce(0) { $0 + $1.count } == (catchUp == .all ? 1 : 315_532_801))
         }
         #expect(spent < .seconds(1))
+    }
+
+    @Test("a suspended schedule skips with its reason, or keeps what is due")
+    func suspension() throws {
+        let schedule = try text("R/2026-01-01T00:00:00Z/PT1M").schedule(zones: NoZones())
+        for catchUp in CatchUpPolicy.allCases {
+            var definition = JobDefinition(name: "a")
+            definition.catchUp = catchUp
+            let next = try #require(schedule.next(afterIndex: nil))
+            let decision = try #require(
+                LaunchPlanner.decide(
+                    .init(
+                        schedule: schedule, definition: definition, next: next, now: instant("2026-01-01T00:00:30Z"),
+                        active: 0, waiting: 0, suspension: "off", policy: SchedulingPolicy())))
+            #expect(decision.isHeld == (catchUp == .all))
+            #expect(decision.findings.map(\.verdict) == (catchUp == .all ? [] : [.skipped]))
+            #expect(decision.findings.allSatisfy { $0.reason == "off" })
+        }
+    }
+
+    @Test(
+        "a queue takes as many as it may, and as many as the job allows run at once",
+        arguments: [
+            (1, 1, 2), (3, 1, 4), (1, 3, 4), (2, 0, 10),
+        ])
+    func queueing(maximum: Int, limit: Int, launched: Int) throws {
+        let decision = try #require(
+            try decide("R10/2026-01-01T00:00:00Z/PT1S", now: "2026-01-01T00:00:59Z") {
+                $0.overlap = .queue
+                $0.maximumActive = maximum
+                $0.queueLimit = limit
+                $0.catchUp = .all
+            })
+        #expect(decision.findings.count { $0.verdict == .launched } == launched)
+        #expect(decision.isHeld == (launched < 10))
     }
 
     @Test("the last occurrence exhausts the schedule")
@@ -148,7 +185,16 @@ import Timetable
                 #expect(due.due > now)
                 continue
             }
-            #expect(!decision.findings.isEmpty && decision.findings.last?.last.index == decision.decidedThrough)
+            if decision.isHeld {
+                #expect(definition.catchUp == .all && definition.overlap != .allow)
+                let waiting = try #require(decision.next)
+                #expect(waiting.due <= now)
+            }
+            if decision.findings.isEmpty {
+                #expect(decision.isHeld && decision.next == due)
+                continue
+            }
+            #expect(decision.findings.last?.last.index == decision.decidedThrough)
             #expect(decision.findings.filter { $0.verdict == .launched }.count <= policy.launchesPerTurn)
             #expect(decision.findings.allSatisfy { $0.last.due <= now })
             covered += decision.findings

@@ -155,6 +155,44 @@ final class Play {
         return job
     }
 
+    /// Stores a job with options.
+    @discardableResult
+    func put(
+        _ definition: JobDefinition, enabled: Bool = true, mode: PutMode = .upsert,
+        _ location: SourceLocation = #_sourceLocation, _ change: (inout PutOptions) -> Void
+    ) throws -> Job {
+        var options = PutOptions()
+        change(&options)
+        let reply = try tell(
+            .putJob(definition, isEnabled: enabled, counters: nil, mode: mode, options: options), location)
+        guard case .job(let job) = reply else { throw Database.Refusal("no job in the reply") }
+        return job
+    }
+
+    /// Why the leader refused the command.
+    func refusal(_ command: LeaderCommand, _ location: SourceLocation = #_sourceLocation) -> DomainError? {
+        guard case .failure(let error) = turn([command], location)[0] else { return nil }
+        return error
+    }
+
+    func launch(
+        _ key: JobKey, immediately: Bool = false, context: RunContext? = nil,
+        _ location: SourceLocation = #_sourceLocation
+    ) throws -> LaunchReport {
+        var request = RunRequest(context: context)
+        request.isRefusedIfBlocked = immediately
+        guard case .launched(let report) = try tell(.runJob(key, request), location) else {
+            throw Database.Refusal("no launch in the reply")
+        }
+        return report
+    }
+
+    func catalogue(_ item: CatalogueItem, _ location: SourceLocation = #_sourceLocation) throws {
+        try tell(.putCatalogue(item, mode: .upsert), location)
+    }
+
+    static let authorship = Authorship(username: "admin", created: Instant(microseconds: 0), modified: .distantPast)
+
     @discardableResult
     func run(_ name: String, _ location: SourceLocation = #_sourceLocation) throws -> RunID {
         guard let id = try tell(.runJob(name: name, arguments: ""), location).launchedRun else {
@@ -186,6 +224,30 @@ final class Play {
                 attempt: attempt, worker: worker, boot: "1", startedAt: wall, finishedAt: wall, outcome: outcome,
                 reason: "", outputTail: "")
         ])
+    }
+
+    /// Ends a started run with the details of a plugin.
+    func end(
+        _ id: RunID, code: Int = 0, _ location: SourceLocation = #_sourceLocation,
+        _ change: (inout ReportedResult) -> Void = { _ in }
+    ) {
+        claim(location)
+        guard let run = database.runs[id], run.state == .started else {
+            Issue.record("\(id) has not started", sourceLocation: location)
+            return
+        }
+        var details = AttemptDetails()
+        var result = ReportedResult()
+        change(&result)
+        details.result = result
+        turn(
+            [
+                .reports([
+                    AttemptReport(
+                        attempt: run.attemptID, worker: run.worker, boot: "1", startedAt: wall, finishedAt: wall,
+                        outcome: .reported(isSuccess: code == 0), reason: "", outputTail: "", details: details)
+                ])
+            ], location)
     }
 
     /// Claims everything and ends it with that exit status.

@@ -222,6 +222,7 @@ import Timetable
         let changes = play.state.drainChanges()
         #expect(changes.newRuns.count == 3_000)
         #expect(changes.newRuns.allSatisfy { $0.state == .offered })
-        #expect(spent < .seconds(3))
+        // What grows with the square of the jobs would take minutes; the bound leaves room for a busy machine.
+        #expect(spent < .seconds(8))
     }
 }

@@ -121,8 +121,11 @@ enum LeaderRow {
 }
 
 enum EraRow {
-    static let columns =
-        "e.job_id, e.version, e.job_name, e.notation, e.schedule, e.zone, e.anchor, e.first_index, e.closed"
+    /// Of `eras` under the alias `e`, with `j` where the era ends before it is closed.
+    static let columns = """
+        e.job_id, e.version, e.job_name, e.notation, e.schedule, e.zone, e.anchor, e.first_index, \
+        coalesce(e.closed, j.next_due - interval '1 microsecond')
+        """
 
     static func read(_ row: inout RowReader) throws -> ScheduleEra {
         let job = JobVersion(job: JobID(try row.text()), version: try row.integer())

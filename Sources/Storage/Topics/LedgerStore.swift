@@ -60,8 +60,13 @@ public struct LedgerStore: Sendable {
 
     // MARK: SQL
 
+    /// What a job with full catch-up has not decided yet waits for its turn and is no hole: its era ends, for this, where
+    /// the job stands.
     private static let eras = """
-        SELECT \(EraRow.columns) FROM carillon.eras e
+        SELECT \(EraRow.columns)
+          FROM carillon.eras e
+          LEFT JOIN carillon.jobs j ON j.id = e.job_id AND j.version = e.version
+                                   AND j.definition ->> 'catch_up' = 'all' AND e.closed IS NULL
          WHERE (e.closed IS NULL OR e.closed >= $1::timestamptz) AND (e.job_id, e.version) > ($2::text, $3::int8)
          ORDER BY e.job_id, e.version LIMIT $4::int8
         """

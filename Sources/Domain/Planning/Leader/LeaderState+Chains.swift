@@ -62,8 +62,15 @@ extension LeaderState {
             setChainTarget(name, job)
         }
         for (text, target) in chainTargets where target.job?.id == job.id && text != name && text != job.id.rawValue {
-            chainTargets[text]?.job = nil  // It has another name now.
+            forgetChainTarget(named: text)  // It has another name now.
         }
+    }
+
+    /// Another job may go by that text: it is read again.
+    private mutating func forgetChainTarget(named text: String) {
+        chainTargets[text]?.job = nil
+        chainTargets[text]?.isKnown = false
+        unknownChains.insert(text)
     }
 
     private mutating func setChainTarget(_ text: String, _ job: Job) {
@@ -73,7 +80,7 @@ extension LeaderState {
     }
 
     mutating func forgetChainTarget(_ id: JobID) {
-        for (text, target) in chainTargets where target.job?.id == id { chainTargets[text]?.job = nil }
+        for (text, target) in chainTargets where target.job?.id == id { forgetChainTarget(named: text) }
     }
 
     private func chained(_ text: String) -> Job? {

@@ -118,6 +118,7 @@ extension LeaderState {
             return state.isWatched && !state.worker.isDrained && !active.excluded.contains(description.name)
                 && active.definition.resources.fits(in: description.capacity)
                 && matches(description.name, active.definition.target)
+                && [description.name, "", nil].contains(active.run.context?.worker)
                 && active.definition.constraints.allSatisfy { $0.isSatisfied(by: description.attributes) }
         }
     }
