@@ -62,7 +62,7 @@ extension Schema {
           item jsonb NOT NULL,
           PRIMARY KEY (kind, id)
         );
-        COMMENT ON TABLE carillon.catalogue IS 'Categories, worker groups, plugins; the newest has the highest position.';
+        COMMENT ON TABLE carillon.catalogue IS 'Categories, groups, plugins; the newest has the last position.';
 
         CREATE TABLE carillon.jobs (
           id text PRIMARY KEY,

@@ -3,8 +3,8 @@ import DomainCoding
 import JSON
 import Timetable
 
-/// What a fresh cluster's catalogue holds: Cronicle's stock content (cronicle.md §3.7, golden transcripts). Part of the
-/// first step of the schema, and like it never edited once released.
+/// What a fresh cluster's catalogue holds: Cronicle's stock content (cronicle.md §3.7, golden transcripts). Part of
+/// the first step of the schema, and like it never edited once released.
 enum StockCatalogue {
     static func items(created: Instant) -> [CatalogueItem] {
         let authorship = Authorship(username: "admin", created: created, modified: created)

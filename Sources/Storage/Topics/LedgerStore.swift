@@ -60,8 +60,8 @@ public struct LedgerStore: Sendable {
 
     // MARK: SQL
 
-    /// What a job with full catch-up has not decided yet waits for its turn and is no hole: its era ends, for this, where
-    /// the job stands.
+    /// What a job with full catch-up has not decided yet waits for its turn and is no hole: its era ends, for this,
+    /// where the job stands.
     private static let eras = """
         SELECT \(EraRow.columns)
           FROM carillon.eras e

@@ -161,7 +161,7 @@ extension LeaderState {
     // MARK: Removing
 
     /// Runs that a worker has are ended; children keep all their fields and their other parents; those without any left
-    /// become jobs without schedule (the table of issue "The whole Chronos API").
+    /// become jobs without schedule that run by request.
     mutating func deleteJob(_ job: Job, onlyIfIdle: Bool, now: Moment) throws(DomainError) {
         if onlyIfIdle, let active = runsOfJob[job.id]?.count, active > 0 {
             throw DomainError(.conflict, "job '\(job.definition.name)' has \(active) runs that have not ended")
