@@ -58,6 +58,7 @@ let package = Package(
         layer("Execution", ["Domain", "DomainCoding", "Runtime", "Compression", "CSpawn", "JSON", "Timetable"]),
 
         // L4
+        layer("Outbound", ["Execution", "HTTPTransport", "HTTP", "JSON", "Domain"]),
         layer("ChronosAPI", ["Operations", "HTTP", "JSON", "Domain", "Timetable", "CChronosOpenAPI"]),
         layer("CronicleAPI", ["Operations", "HTTP", "JSON", "Domain", "Timetable"]),
 
@@ -65,9 +66,9 @@ let package = Package(
         layer(
             "Node",
             [
-                "ChronosAPI", "CronicleAPI", "Operations", "Coordination", "Execution", "Storage", "PostgresClient",
-                "WorkerProtocol", "HTTPTransport", "HTTP", "JSON", "Domain", "Timetable", "Runtime", "Crypto",
-                "Compression",
+                "ChronosAPI", "CronicleAPI", "Operations", "Coordination", "Execution", "Outbound", "Storage",
+                "PostgresClient", "WorkerProtocol", "HTTPTransport", "HTTP", "JSON", "Domain", "Timetable", "Runtime",
+                "Crypto", "Compression",
             ]),
         layer(
             "CommandLineTool",
@@ -108,6 +109,9 @@ let package = Package(
         tests("WorkerProtocolTests", ["WorkerProtocol", "Domain", "HTTP", "JSON", "Timetable"]),
         tests("CoordinationTests", ["Coordination", "Domain", "Runtime", "Timetable", "Storage"]),
         tests("ExecutionTests", ["Execution", "Domain", "Runtime", "Timetable", "TestSupport"]),
+        tests(
+            "OutboundTests",
+            ["Outbound", "Execution", "HTTPTransport", "HTTP", "JSON", "Domain", "Runtime", "Timetable", "TestSupport"]),
         tests("ChronosAPITests", ["ChronosAPI", "Operations", "HTTP", "JSON", "Domain", "Timetable"]),
         tests("CronicleAPITests", ["CronicleAPI", "Operations", "HTTP", "JSON", "Domain", "Timetable"]),
         tests("CommandLineToolTests", ["CommandLineTool"]),

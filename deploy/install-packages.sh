@@ -14,6 +14,8 @@ build_packages=(
 )
 run_packages=(postgresql util-linux)
 test_packages=(python3 python3-requests python3-pip openssl curl iproute2 procps)
+# Archives that jobs fetch, and containers (98 MB); without the latter the tests that run one say so and are skipped.
+test_packages+=(unzip bzip2 xz-utils podman runc busybox-static)
 
 # The oldest compiler that reads the manifest.
 required_swift_major=6

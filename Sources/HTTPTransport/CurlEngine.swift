@@ -7,14 +7,13 @@ import Runtime
 final class CurlEngine: @unchecked Sendable {
     /// Connections kept open for reuse, over all hosts.
     static let keptConnections = 128
-    /// Connections to one host and port at a time; requests beyond them wait, within their own time limit.
-    static let connectionsPerHost = 128
     /// Handles that are kept for the next request: a handle is some 5 KB and costs allocations.
     static let keptHandles = 32
 
     private static let libraryIsReady: Bool = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
 
     private let loop: EventLoop
+    private let connectionsPerHost: Int
     private var multi: UnsafeMutableRawPointer?
     private var transfers: [UnsafeMutableRawPointer: CurlTransfer] = [:]
     private var idleHandles: [UnsafeMutableRawPointer] = []
@@ -22,8 +21,9 @@ final class CurlEngine: @unchecked Sendable {
     private var timer: TimerToken?
     private var isShutDown = false
 
-    init(loop: EventLoop) {
+    init(loop: EventLoop, connectionsPerHost: Int) {
         self.loop = loop
+        self.connectionsPerHost = connectionsPerHost
     }
 
     // MARK: Transfers
@@ -97,7 +97,7 @@ final class CurlEngine: @unchecked Sendable {
         carillon_curl_multi_set_pointer(multi, CURLMOPT_TIMERDATA, context)
         carillon_curl_multi_set_timer_callback(multi, curlTimerChanged)
         carillon_curl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, Self.keptConnections)
-        carillon_curl_multi_set_long(multi, CURLMOPT_MAX_HOST_CONNECTIONS, Self.connectionsPerHost)
+        carillon_curl_multi_set_long(multi, CURLMOPT_MAX_HOST_CONNECTIONS, connectionsPerHost)
         self.multi = multi
         return multi
     }

@@ -12,9 +12,11 @@ public final class HTTPClient: Sendable {
     private let loop: EventLoop
     private let engine: CurlEngine
 
-    public init(loop: EventLoop) {
+    /// - Parameter connectionsPerHost: at a time, to one host and port or socket; requests beyond them wait, within
+    ///   their own time limit.
+    public init(loop: EventLoop, connectionsPerHost: Int = 128) {
         self.loop = loop
-        engine = CurlEngine(loop: loop)
+        engine = CurlEngine(loop: loop, connectionsPerHost: connectionsPerHost)
     }
 
     deinit {

@@ -5,6 +5,7 @@ import Glibc
 import HTTP
 import HTTPTransport
 import JSON
+import Outbound
 public import Runtime
 import WorkerProtocol
 
@@ -30,6 +31,8 @@ public struct WorkerHostConfiguration: Sendable {
     public var groups = ControlGroupSettings()
     /// Processes and threads of a run whose job names no lower limit; 0: any number.
     public var processLimit: Int64 = 4_096
+    /// Containers and downloads.
+    public var outbound = OutboundConfiguration()
     public var killGrace = Duration.seconds(10)
     /// How long running commands get to end when the worker is stopped.
     public var stopGrace = Duration.seconds(10)
@@ -81,9 +84,13 @@ public struct WorkerHost: Sendable {
         settings.remainsGrace = configuration.killGrace
         let launcher = try SpawnLauncher(settings, loop: loop, log: log)
         defer { launcher.shutDown() }
-        let description = try describe(launcher.capabilities)
+        // Of their own: a thousand containers that are waited for, and downloads, must not hold up claims.
+        let outboundClient = HTTPClient(loop: loop, connectionsPerHost: 0)
+        defer { outboundClient.close() }
+        let engine = await configuration.outbound.findEngine(client: outboundClient, loop: loop, log: log)
+        let description = try describe(launcher.capabilities, engine)
         let journal = FileJournal(directory: configuration.workDirectory, timekeeper: loop, log: log)
-        let worker = workerConfiguration(description)
+        let worker = workerConfiguration(description, hasEngine: engine != nil)
         for name in worker.users.unknown {
             log.warning("this machine has no user '\(name)': jobs that are to run as this user will be refused")
         }
@@ -91,7 +98,13 @@ public struct WorkerHost: Sendable {
             log.notice("commands of jobs that name no user run as '\(worker.users.defaultUser)' (--default-user)")
         }
         let agent = WorkerAgent(
-            configuration: worker, uplink: uplink, launcher: launcher,
+            configuration: worker, uplink: uplink,
+            launcher: HostLauncher(
+                processes: launcher, artifacts: configuration.outbound.artifacts,
+                downloader: URLDownloader(client: outboundClient, egress: configuration.outbound.egress),
+                containers: engine.flatMap { engine in
+                    worker.containers.map { (engine.engine, containerSettings($0)) }
+                }, loop: loop, log: log),
             journal: journal, timekeeper: loop, log: log)
         let verifier = try MessageVerifier(ring: ring, direction: .nodeToWorker, name: configuration.name)
         let server = HTTPServer(
@@ -160,18 +173,30 @@ public struct WorkerHost: Sendable {
         }
     }
 
-    private func workerConfiguration(_ description: WorkerDescription) -> WorkerConfiguration {
+    private func workerConfiguration(_ description: WorkerDescription, hasEngine: Bool) -> WorkerConfiguration {
         var worker = WorkerConfiguration(
             description: description,
             users: UserPolicy.ofThisProcess(
                 allowed: configuration.allowedUsers, defaultUser: configuration.defaultUser))
         worker.killGrace = configuration.killGrace
+        if hasEngine { worker.containers = configuration.outbound.policy(users: worker.users) }
         return worker
     }
 
+    private func containerSettings(_ policy: ContainerPolicy) -> ContainerSettings {
+        var settings = ContainerSettings(policy: policy)
+        settings.pullLimit = configuration.outbound.pullLimit
+        settings.processLimit = configuration.processLimit
+        settings.enforced = configuration.groups.isWanted ? configuration.groups.enforced : []
+        return settings
+    }
+
     /// What it can enforce are attributes: a job may ask for it by a constraint, such as `enforces LIKE .*memory.*`.
-    private func describe(_ capabilities: GroupCapabilities) throws -> WorkerDescription {
+    private func describe(_ capabilities: GroupCapabilities, _ engine: FoundEngine?) throws -> WorkerDescription {
         var attributes = configuration.attributes
+        // Whatever the operator has written: jobs with containers are placed by it.
+        attributes[ContainerSpec.engineAttribute] = engine?.kind
+        attributes["container_engine_version"] = engine?.version
         attributes["enforces"] = capabilities.text
         attributes["cgroups"] = capabilities.kind
         if attributes["hostname"] == nil { attributes["hostname"] = HostFacts.hostName }

@@ -142,25 +142,6 @@ extension EndToEnd {
             }
         }
 
-        @Test("a node killed during a run: the run goes on and ends once", arguments: ["leader", "follower"])
-        func killedDuringRun(_ role: String) async throws {
-            try await Self.underLoad { cluster, starts in
-                let job = "through-the-end-of-the-\(role)"
-                let go = cluster.folder + "/" + job
-                try cluster.put(job, command: starts.command + "; until [ -e \(go) ]; do sleep 0.1; done")
-                try cluster.leaderRequest("PUT", "/v1/scheduler/job/" + job)
-                try cluster.waitForRun(of: job, "started")
-                let victim = role == "leader" ? try cluster.leaderNode() : try cluster.follower()
-                try victim.kill()
-                // It ends while its worker still believes in the node that is gone.
-                try "".write(toFile: go, atomically: true, encoding: .utf8)
-                let run = try cluster.waitForRun(of: job, "succeeded")
-                #expect(run["attempts"]?.arrayValue?.map { $0["state"]?.stringValue } == ["succeeded"], "\(run.text)")
-                #expect(try starts.entries().filter { $0.job == job }.count == 1)
-                try victim.startAgain()
-            }
-        }
-
         @Test("a frozen leader has a successor within seconds, and steps down when it wakes")
         func frozenLeader() async throws {
             try await Self.underLoad { cluster, starts in

@@ -27,8 +27,7 @@ extension EndToEnd {
                     try way.set(delay: 0)
                     let late = try starts.entries().filter { $0.due > begin }.map { $0.started - $0.due }.sorted()
                     print(
-                        "a slow database: starts are \(late[late.count / 2]) ms late at the median, "
-                            + "\(late.last ?? 0) at most"
+                        "a slow database: starts are \(late[late.count / 2]) ms late at the median, \(late.last ?? 0) at most"
                     )
                     #expect(late[late.count / 2] <= Self.statements * Int64(Self.delay * 1_000))
                     #expect(try cluster.epoch() == epoch)

@@ -3,7 +3,7 @@ import JSON
 import Testing
 
 extension EndToEnd {
-    /// `carillon verify` and the tests' own look at the ledger find what is planted.
+    /// `carillon verify` and the tests' own look at the ledger find what is planted. The cluster is of no use afterwards.
     @Suite("Planted holes", .serialized, .cluster(nodes: 1, workers: 1))
     struct VerifyTests {
         private static func findings(_ cluster: Cluster, _ job: Ticking, through end: Int64) throws -> (
@@ -46,10 +46,7 @@ extension EndToEnd {
                         "INSERT INTO carillon.ledger SELECT * FROM public.kept",
                     ])
                 try cluster.query(
-                    """
-                    CREATE TABLE public.run AS
-                      SELECT * FROM carillon.run_history WHERE id IN (SELECT run_id FROM public.kept)
-                    """
+                    "CREATE TABLE public.run AS SELECT * FROM carillon.run_history WHERE id IN (SELECT run_id FROM public.kept)"
                 )
                 try plant(
                     "no run", "DELETE FROM carillon.run_history WHERE id IN (SELECT id FROM public.run)",
@@ -60,10 +57,7 @@ extension EndToEnd {
                     "two runs", "INSERT INTO carillon.run_history SELECT * FROM public.second",
                     ["DELETE FROM carillon.run_history WHERE id = 'r999999999999'"])
                 try cluster.query(
-                    """
-                    CREATE TABLE public.try AS
-                      SELECT * FROM carillon.attempts WHERE run_id IN (SELECT id FROM public.run)
-                    """
+                    "CREATE TABLE public.try AS SELECT * FROM carillon.attempts WHERE run_id IN (SELECT id FROM public.run)"
                 )
                 try cluster.query(
                     "UPDATE public.try SET worker = 'another', finished_at = finished_at + interval '1 second'")

@@ -110,13 +110,8 @@ final class Supervisor: Sendable {
         }
         # Every process of the server is a group of its own.
         each() {
-            # Once it is stopped, it has no further child.
-            case $1 in STOP) kill -s STOP $server ;; esac
             children=$(cat /proc/$server/task/$server/children)
-            kill -s "$1" $server || return 1
-            # One that has ended by itself meanwhile is no failure.
-            for child in $children; do kill -s "$1" $child 2>/dev/null; done
-            true
+            kill -s "$1" $server $children
         }
         ended() { wait $server; true; }
         stop() { kill -s "$1" $server && ended; }

@@ -37,13 +37,14 @@ enum Layers {
         "Coordination": ["Domain", "Runtime", "Timetable"],
         "Execution": ["Domain", "DomainCoding", "Runtime", "Compression", "CSpawn", "JSON", "Timetable"],
 
+        "Outbound": ["Execution", "HTTPTransport", "HTTP", "JSON", "Domain"],
         "ChronosAPI": ["Operations", "HTTP", "JSON", "Domain", "Timetable", "CChronosOpenAPI"],
         "CronicleAPI": ["Operations", "HTTP", "JSON", "Domain", "Timetable"],
 
         "Node": [
-            "ChronosAPI", "CronicleAPI", "Operations", "Coordination", "Execution", "Storage", "PostgresClient",
-            "WorkerProtocol", "HTTPTransport", "HTTP", "JSON", "Domain", "Timetable", "Runtime", "Crypto",
-            "Compression",
+            "ChronosAPI", "CronicleAPI", "Operations", "Coordination", "Execution", "Outbound", "Storage",
+            "PostgresClient", "WorkerProtocol", "HTTPTransport", "HTTP", "JSON", "Domain", "Timetable", "Runtime",
+            "Crypto", "Compression",
         ],
         "CommandLineTool": [
             "Node", "Execution", "Storage", "PostgresClient", "HTTPTransport", "HTTP", "JSON", "Domain", "Timetable",

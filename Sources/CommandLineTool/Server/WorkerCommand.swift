@@ -60,8 +60,7 @@ enum WorkerCommand {
             ServerOptions.secretFile.declaration, attributes.declaration, cpus.declaration, memory.declaration,
             disk.declaration, workDirectory.declaration, users.declaration, defaultUser.declaration,
             enforce.declaration, groupParent.declaration, processLimit.declaration, killGrace.declaration,
-            ServerOptions.logLevel.declaration,
-        ]
+        ] + OutboundOptions.declarations + [ServerOptions.logLevel.declaration]
     ) { arguments in
         try ServerOptions.setLogLevel(arguments)
         let configuration = try configuration(arguments)
@@ -85,6 +84,7 @@ enum WorkerCommand {
         configuration.defaultUser = try arguments.get(defaultUser)
         configuration.groups = try groups(arguments)
         configuration.processLimit = Int64(try arguments.get(processLimit))
+        configuration.outbound = try OutboundOptions.configuration(arguments)
         configuration.killGrace = try arguments.get(killGrace)
         return configuration
     }

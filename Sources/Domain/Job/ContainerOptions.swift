@@ -120,7 +120,7 @@ public struct ContainerOptions: Hashable, Sendable {
         }
         let known = ContainerParameterTable.rules.keys.sorted().joined(separator: ", ")
         return
-            "the container parameter '\(shown)' is none that Carillon can hand to a container engine; these are: \(known)"
+            "the container parameter '\(shown)' is none that Carillon can hand to an engine; these are: \(known)"
     }
 
     // MARK: Values with parts

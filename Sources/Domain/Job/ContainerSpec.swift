@@ -14,6 +14,9 @@ public struct ContainerSpec: Hashable, Sendable {
 
     public init(image: String) { self.image = image }
 
+    /// The attribute by which a worker says that it runs containers, and by what.
+    public static let engineAttribute = "container_engine"
+
     public struct Volume: Hashable, Sendable {
         public enum Mode: String, Sendable, CaseIterable { case readOnly = "RO", readWrite = "RW" }
         public var containerPath: String

@@ -30,6 +30,10 @@ public struct Constraint: Hashable, Sendable {
         self.value = value
     }
 
+    /// That a worker runs containers. Never nil: the pattern is right.
+    public static let containerEngine = try? Constraint(
+        attribute: ContainerSpec.engineAttribute, comparison: "LIKE", value: ".+")
+
     /// An attribute that the worker lacks satisfies no constraint, UNLIKE included. Patterns match the whole value.
     public func isSatisfied(by attributes: [String: String]) -> Bool {
         guard let actual = attributes[attribute] else { return false }
@@ -51,4 +55,12 @@ public struct Constraint: Hashable, Sendable {
     }
 
     public var text: String { "\(attribute) \(comparison.rawValue) \(value)" }
+}
+
+extension JobDefinition {
+    /// The constraints that the job names, and those that lie in what it is.
+    public var requirements: [Constraint] {
+        guard container != nil, let engine = Constraint.containerEngine else { return constraints }
+        return constraints + [engine]
+    }
 }

@@ -99,7 +99,14 @@ public enum PlacementPlanner {
         if let best { return .worker(best.name) }
         if couldFit { return .busy(reason: "every worker that could take it is busy: it needs \(resources.text)") }
         if tooLarge { return .impossible(reason: "it needs \(resources.text), more than any eligible worker has") }
-        if let unsatisfied { return .impossible(reason: "no worker satisfies the constraint \(unsatisfied)") }
+        if let unsatisfied {
+            // Said first of all that a worker lacks: what else it lacks does not matter then.
+            let isEngine = unsatisfied == Constraint.containerEngine?.text
+            return .impossible(
+                reason: isEngine
+                    ? "no worker that could take it runs containers (it needs Docker's or podman's service there)"
+                    : "no worker satisfies the constraint \(unsatisfied)")
+        }
         if candidates.isEmpty { return .impossible(reason: "no worker is alive") }
         return .impossible(reason: "every worker has refused it")
     }

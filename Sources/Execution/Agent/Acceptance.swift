@@ -14,14 +14,16 @@ struct Acceptance: Sendable {
     let description: WorkerDescription
     let users: UserPolicy
     let heldLimit: Int
+    let containers: ContainerPolicy?
     let now: Instant
     private(set) var used: Resources
     private(set) var heldCount: Int
 
     init(
         description: WorkerDescription, users: UserPolicy, heldLimit: Int, now: Instant, used: Resources,
-        heldCount: Int
+        heldCount: Int, containers: ContainerPolicy? = nil
     ) {
+        self.containers = containers
         self.description = description
         self.users = users
         self.heldLimit = heldLimit
@@ -38,9 +40,20 @@ struct Acceptance: Sendable {
         }
         if let reason = Self.malformed(offer) { return .refused(reason: reason, isPermanent: true) }
         let user: String
-        switch users.decide(offer.user) {
-        case .refused(let reason): return .refused(reason: reason, isPermanent: true)
-        case .runAs(let name): user = name
+        if offer.extras?.container != nil, offer.user.isEmpty {
+            // The image's own, who is nobody on the machine.
+            user = ""
+        } else {
+            switch users.decide(offer.user) {
+            case .refused(let reason): return .refused(reason: reason, isPermanent: true)
+            case .runAs(let name): user = name
+            }
+        }
+        if let spec = offer.extras?.container {
+            let reason =
+                containers.map { $0.objection(to: spec, user: user) }
+                ?? "this worker has no container engine (--container-engine names its socket)"
+            if let reason { return .refused(reason: reason, isPermanent: true) }
         }
         for constraint in offer.constraints where !constraint.isSatisfied(by: description.attributes) {
             let actual = description.attributes[constraint.attribute].map { "is '\($0)' here" } ?? "is not set here"

@@ -19,6 +19,8 @@ struct Holding: Sendable {
     var claimUntil: MonotonicInstant
     var startedAt: Instant?
     var process: (any RunningProcess)?
+    /// Signalled to break off what comes before the start.
+    var preparation: WakeUp?
     var ending: Ending?
     var report: AttemptReport?
     /// What is known of it while it runs.

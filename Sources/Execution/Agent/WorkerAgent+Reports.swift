@@ -134,6 +134,7 @@ extension WorkerAgent {
     private func stop(_ attempt: AttemptID, grace: Duration) async {
         guard let holding = holdings[attempt], holding.phase == .started, holding.ending == nil else { return }
         holdings[attempt]?.ending = .stopped
+        holding.preparation?.signal()
         await holding.process?.end(grace: grace)
     }
 

@@ -14,10 +14,13 @@ extension WorkerAgent {
         }
         let process: any RunningProcess
         do throws(LaunchError) {
-            process = try await launcher.launch(
+            process = try await launch(
                 LaunchOrder(offer: offer, user: holding.user, hostName: configuration.hostName))
         } catch {
-            finish(attempt, .notStarted, reason: error.message)
+            let wasAborted = holdings[attempt]?.ending == .aborted
+            finish(
+                attempt, wasAborted ? .aborted : .notStarted,
+                reason: wasAborted ? "ended on request before it was started" : error.message)
             return
         }
         await noteStart(attempt, process)
@@ -26,10 +29,40 @@ extension WorkerAgent {
         await process.discard()
     }
 
+    /// What comes before the start may take minutes (downloads, an image): it is broken off when nobody wants it any more.
+    private func launch(_ order: LaunchOrder) async throws(LaunchError) -> any RunningProcess {
+        guard order.offer.needsPreparation else { return try await launcher.launch(order) }
+        let unwanted = WakeUp()
+        holdings[order.offer.attempt]?.preparation = unwanted
+        defer { holdings[order.offer.attempt]?.preparation = nil }
+        let (launcher, timekeeper) = (self.launcher, self.timekeeper)
+        let result = await withTaskGroup(of: Result<any RunningProcess, LaunchError>?.self) { group in
+            group.addTask(executorPreference: timekeeper) {
+                do throws(LaunchError) { return .success(try await launcher.launch(order)) } catch {
+                    return .failure(error)
+                }
+            }
+            group.addTask(executorPreference: timekeeper) {
+                // Cancelled when the launch has an outcome.
+                _ = try? await unwanted.wait()
+                return nil
+            }
+            // When it is broken off, it still says what it has come to: perhaps it had started.
+            var result = Result<any RunningProcess, LaunchError>.failure(LaunchError("it was not started"))
+            while let outcome = await group.next() {
+                if let outcome { result = outcome }
+                group.cancelAll()
+            }
+            return result
+        }
+        return try result.get()
+    }
+
     /// Begins to end an attempt, whatever it is at. The first reason counts.
     func end(_ attempt: AttemptID, because ending: Holding.Ending) async {
         guard let holding = holdings[attempt], holding.phase != .finished, holding.ending == nil else { return }
         holdings[attempt]?.ending = ending
+        holding.preparation?.signal()
         // What the kernel has killed a part of needs no time to tidy up.
         var grace = configuration.killGrace
         if case .exceeded(.hardMemory, _) = ending { grace = .zero }

@@ -114,7 +114,7 @@ public actor WorkerAgent: Service {
     private func decide(_ offers: [Offer]) -> (accepted: [AttemptID], refused: [OfferRefusal]) {
         var acceptance = Acceptance(
             description: configuration.description, users: configuration.users, heldLimit: configuration.heldLimit,
-            now: wallNow, used: used, heldCount: holdings.count)
+            now: wallNow, used: used, heldCount: holdings.count, containers: configuration.containers)
         var accepted: [AttemptID] = []
         var refused: [OfferRefusal] = []
         for offer in offers {

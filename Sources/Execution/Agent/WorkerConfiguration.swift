@@ -4,6 +4,8 @@ public import Domain
 public struct WorkerConfiguration: Sendable {
     public var description: WorkerDescription
     public var users: UserPolicy
+    /// Nil: this worker runs no containers.
+    public var containers: ContainerPolicy?
     public var heartbeatInterval: Duration = .seconds(1)
     /// Between TERM and KILL.
     public var killGrace: Duration = .seconds(10)

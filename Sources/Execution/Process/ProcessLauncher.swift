@@ -13,11 +13,15 @@ public import Domain
 
 /// What is to be started.
 public struct LaunchOrder: Sendable {
-    public let offer: Offer
+    public internal(set) var offer: Offer
     /// Name of the user to run as; empty: the worker's own.
     public let user: String
     /// Of the worker, for the variable HOST.
     public let hostName: String
+    /// Lines for the beginning of the run's log.
+    var notes: [String] = []
+    /// Its sandbox is made, filled, and belongs to the user.
+    var isSandboxReady = false
 
     public init(offer: Offer, user: String, hostName: String) {
         self.offer = offer

@@ -35,13 +35,13 @@ public struct SpawnSettings: Sendable {
 
 /// Starts commands as processes of this machine.
 public final class SpawnLauncher: ProcessLauncher {
-    private let settings: SpawnSettings
-    private let directory: WorkDirectory
+    let settings: SpawnSettings
+    let directory: WorkDirectory
     private let loop: EventLoop
     private let log: Log
-    private let children = ChildTable()
+    let children = ChildTable()
     private let groups: ControlGroups?
-    private let meter: UsageMeter
+    let meter: UsageMeter
     /// What this machine lets the worker enforce.
     public let capabilities: GroupCapabilities
     /// Open for the whole life, for every command's standard input.
@@ -116,6 +116,13 @@ public final class SpawnLauncher: ProcessLauncher {
         return (try? await files.run { meter.sample() }) ?? []
     }
 
+    /// Keeps the sandbox and the log of a try that is being prepared, or that somebody else runs.
+    func hold(_ attempt: AttemptID) { active.withLock { _ = $0.insert(attempt) } }
+
+    func release(_ attempt: AttemptID) { active.withLock { _ = $0.remove(attempt) } }
+
+    var held: Set<AttemptID> { active.withLock { $0 } }
+
     public func endSurvivors(_ survivors: [Survivor], grace: Duration) async -> [AttemptID: String] {
         let directory = self.directory
         let boot = machineBoot
@@ -187,7 +194,9 @@ public final class SpawnLauncher: ProcessLauncher {
         let shown = user ?? UserIdentity.own()
         let executable =
             offer.shell ? ExecutablePath.shell : try ExecutablePath.resolve(offer.command, path: settings.path)
-        let sandbox = try directory.makeSandbox(offer.attempt, owner: user)
+        let sandbox =
+            order.isSandboxReady
+            ? directory.sandbox(offer.attempt) : try directory.makeSandbox(offer.attempt, owner: user)
         var group: RunGroup?
         do throws(LaunchError) {
             group = try groups?.take(
@@ -196,7 +205,7 @@ public final class SpawnLauncher: ProcessLauncher {
             let environment = TaskEnvironment(
                 offer: offer, hostName: order.hostName, sandbox: sandbox, userName: shown.name, home: shown.home,
                 path: settings.path)
-            for note in environment.notes { try log.write(Array("\(note)\n".utf8)) }
+            for note in order.notes + environment.notes { try log.write(Array("\(note)\n".utf8)) }
             let arguments =
                 offer.shell ? [ExecutablePath.shell, "-c", offer.command] : [offer.command] + offer.arguments
             let program = Program(

@@ -22,22 +22,8 @@ struct TaskEnvironment: Sendable {
     private static let forbiddenPrefixes = ["LD_", "PYTHON", "BASH_FUNC_"]
 
     init(offer: Offer, hostName: String, sandbox: String, userName: String, home: String, path: String) {
-        let number = String(offer.attempt.number)
-        let fixed = [
-            ("PATH", path),
-            ("mesos_task_id", offer.taskID),
-            ("MESOS_TASK_ID", offer.taskID),
-            ("CHRONOS_JOB_OWNER", offer.owner),
-            ("CHRONOS_JOB_NAME", offer.jobName),
-            ("HOST", hostName),
-            ("CHRONOS_RESOURCE_MEM", JSONWriter.javaDouble(offer.resources.memory)),
-            ("CHRONOS_RESOURCE_CPU", JSONWriter.javaDouble(offer.resources.cpus)),
-            ("CHRONOS_RESOURCE_DISK", JSONWriter.javaDouble(offer.resources.disk)),
-            ("CHRONOS_JOB_RUN_TIME", String(offer.due.milliseconds)),
-            ("CHRONOS_JOB_RUN_ATTEMPT", number),
-            ("CARILLON_RUN_ID", offer.attempt.run.rawValue),
-            (Self.sandboxVariable, sandbox),
-        ]
+        let fixed =
+            [("PATH", path)] + Self.chronos(offer, hostName: hostName) + [(Self.sandboxVariable, sandbox)]
         var names: Set<String> = []
         for (name, value) in fixed { add(name, value, &names) }
         let reserved = names
@@ -50,6 +36,23 @@ struct TaskEnvironment: Sendable {
         }
         // What a job may set itself, so behind its variables.
         for (name, value) in [("HOME", home), ("USER", userName), ("LOGNAME", userName)] { add(name, value, &names) }
+    }
+
+    /// What every run is told of itself, in a container too.
+    static func chronos(_ offer: Offer, hostName: String) -> [(String, String)] {
+        [
+            ("mesos_task_id", offer.taskID),
+            ("MESOS_TASK_ID", offer.taskID),
+            ("CHRONOS_JOB_OWNER", offer.owner),
+            ("CHRONOS_JOB_NAME", offer.jobName),
+            ("HOST", hostName),
+            ("CHRONOS_RESOURCE_MEM", JSONWriter.javaDouble(offer.resources.memory)),
+            ("CHRONOS_RESOURCE_CPU", JSONWriter.javaDouble(offer.resources.cpus)),
+            ("CHRONOS_RESOURCE_DISK", JSONWriter.javaDouble(offer.resources.disk)),
+            ("CHRONOS_JOB_RUN_TIME", String(offer.due.milliseconds)),
+            ("CHRONOS_JOB_RUN_ATTEMPT", String(offer.attempt.number)),
+            ("CARILLON_RUN_ID", offer.attempt.run.rawValue),
+        ]
     }
 
     static func marker(sandbox: String) -> String { "\(sandboxVariable)=\(sandbox)" }

@@ -122,7 +122,7 @@ extension LeaderState {
         if let full = categoryLimit(definition) ?? switchedOff(definition) { return full }
         let usable = workers.values.contains { worker in
             worker.isLive && !worker.worker.isDrained && matches(worker.worker.description.name, definition.target)
-                && definition.constraints.allSatisfy { $0.isSatisfied(by: worker.worker.description.attributes) }
+                && definition.requirements.allSatisfy { $0.isSatisfied(by: worker.worker.description.attributes) }
         }
         guard !usable else { return nil }
         if let group = catalogue.groups[target], workers[target] == nil {

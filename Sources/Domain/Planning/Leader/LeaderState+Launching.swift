@@ -106,7 +106,7 @@ extension LeaderState {
         return workers.values
             .filter { worker in
                 worker.isLive && !worker.worker.isDrained && matches(worker.worker.description.name, definition.target)
-                    && definition.constraints.allSatisfy { $0.isSatisfied(by: worker.worker.description.attributes) }
+                    && definition.requirements.allSatisfy { $0.isSatisfied(by: worker.worker.description.attributes) }
             }
             .map(\.worker.description.name).sorted()
     }

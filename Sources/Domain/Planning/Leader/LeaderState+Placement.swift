@@ -119,7 +119,7 @@ extension LeaderState {
                 && active.definition.resources.fits(in: description.capacity)
                 && matches(description.name, active.definition.target)
                 && [description.name, "", nil].contains(active.run.context?.worker)
-                && active.definition.constraints.allSatisfy { $0.isSatisfied(by: description.attributes) }
+                && active.definition.requirements.allSatisfy { $0.isSatisfied(by: description.attributes) }
         }
     }
 

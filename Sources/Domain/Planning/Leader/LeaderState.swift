@@ -239,7 +239,7 @@ struct ActiveRun: Sendable {
 
     var shape: Shape {
         Shape(
-            resources: definition.resources, constraints: definition.constraints, target: definition.target,
+            resources: definition.resources, constraints: definition.requirements, target: definition.target,
             worker: run.context?.worker ?? "", category: definition.category, plugin: definition.plugin)
     }
 

@@ -1,0 +1,176 @@
+import Domain
+import Runtime
+
+/// A run in a container that was started.
+actor ContainerProcess: RunningProcess {
+    nonisolated let identity: ProcessIdentity
+    private let container: String
+    private let attempt: AttemptID
+    private let engine: any ContainerEngine
+    private let output: OutputLog
+    private let files: BlockingPool
+    private let loop: EventLoop
+    private let log: Log
+    private let whenEnded: @Sendable () -> Void
+    private let whenDiscarded: @Sendable () async -> Void
+    private let memory: MemoryWatch
+
+    private var wasEnded = false
+    private var hasEnded = false
+    private var outputProblem: String?
+    /// From then on nobody waits for an engine that does not answer.
+    private var giveUpAt: MonotonicInstant?
+    /// The engine has failed, or was asked to stop it: look now.
+    private let looked = WakeUp()
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+    init(
+        _ container: String, attempt: AttemptID, identity: ProcessIdentity, engine: any ContainerEngine,
+        output: OutputLog, files: BlockingPool, loop: EventLoop, log: Log,
+        whenEnded: @escaping @Sendable () -> Void, whenDiscarded: @escaping @Sendable () async -> Void
+    ) async {
+        self.whenEnded = whenEnded
+        self.container = container
+        self.attempt = attempt
+        self.identity = identity
+        self.engine = engine
+        self.output = output
+        self.files = files
+        self.loop = loop
+        self.log = log
+        self.whenDiscarded = whenDiscarded
+        memory = MemoryWatch(process: identity.process, loop: loop)
+    }
+
+    func ended() async -> ProcessEnd {
+        let loop = self.loop
+        return await withTaskGroup(of: Void.self) { group in
+            group.addTask(executorPreference: loop) { await self.readOutput() }
+            let state = await self.waitForEnd()
+            hasEnded = true
+            whenEnded()
+            let wasKilledForMemory = memory.finish() || state?.wasKilledForMemory == true
+            // The output's end follows; somebody who keeps it open outside does not hold the run up.
+            group.addTask(executorPreference: loop) {
+                // Cancelled when the output has ended.
+                _ = try? await loop.sleep(for: ContainerLimits.outputEnd)
+            }
+            await group.next()
+            group.cancelAll()
+            await group.waitForAll()
+            return await describe(state, wasKilledForMemory: wasKilledForMemory)
+        }
+    }
+
+    func end(grace: Duration) async {
+        guard !wasEnded, !hasEnded else { return }
+        wasEnded = true
+        giveUpAt = loop.monotonicNow.advanced(by: grace + ExecutionLimits.afterKill)
+        loop.start("stop \(attempt)") { await self.stop(grace) }
+    }
+
+    func discard() async {
+        do { try await engine.remove(container) } catch {
+            log.warning("the container of \(attempt) could not be removed; the worker's next start will: \(error)")
+        }
+        await whenDiscarded()
+    }
+
+    // MARK: The end
+
+    /// Nil when the engine does not know it any more, or does not answer.
+    private func waitForEnd() async -> ContainerState? {
+        var pauses = Backoff(initial: .milliseconds(100), maximum: .seconds(5))
+        while true {
+            do {
+                try await engine.wait(for: container)
+                guard let state = try await engine.state(of: container) else {
+                    fail("the container engine does not know the container any more")
+                    return nil
+                }
+                if !state.isRunning { return state }
+                pauses.reset()
+                continue
+            } catch let error as EngineError where error.code == .notFound {
+                fail("the container engine does not know the container any more")
+                return nil
+            } catch {
+                log.warning("the container of \(attempt) cannot be waited for: \(error)")
+            }
+            if let giveUpAt, loop.monotonicNow >= giveUpAt {
+                fail("the container engine does not say whether the container has ended")
+                return nil
+            }
+            // Nobody cancels the task of a try.
+            _ = try? await looked.wait(atMost: pauses.next(on: loop), on: loop)
+        }
+    }
+
+    private func stop(_ grace: Duration) async {
+        do {
+            try await engine.stop(container, grace: grace)
+        } catch {
+            guard !hasEnded else { return }
+            log.warning("the container of \(attempt) does not stop: \(error); it is killed")
+            // What comes of it, `waitForEnd` sees.
+            try? await engine.kill(container)
+        }
+        looked.signal()
+    }
+
+    private func describe(_ state: ContainerState?, wasKilledForMemory: Bool) async -> ProcessEnd {
+        let output = self.output
+        // Fails when the pool is shut down: then there is nobody to read it.
+        let finished = try? await files.run { output.finish() }
+        let problem = outputProblem ?? finished?.failure?.message
+        // An engine writes a signal as 128 and its number, and so does a shell: the status is left as it is.
+        let status = state.map { ProcessEnd.Status.exited(code: $0.exitCode) } ?? .signalled(9)
+        var end = ProcessEnd(
+            status: status, wasEnded: wasEnded, outputTail: finished?.tail ?? "", outputProblem: problem)
+        end.wasKilledForMemory = wasKilledForMemory && state?.exitCode != 0
+        return end
+    }
+
+    private func fail(_ problem: String) {
+        if outputProblem == nil { outputProblem = problem }
+    }
+
+    // MARK: Output
+
+    /// From the beginning, and once more from there when the engine breaks off: what is in the log already is skipped.
+    private func readOutput() async {
+        var pauses = Backoff(initial: .milliseconds(200), maximum: .seconds(5))
+        let progress = OutputProgress()
+        let (output, files) = (self.output, self.files)
+        while !Task.isCancelled {
+            progress.beginAnew()
+            do {
+                // Who only follows loses the end with some engines: they stop with the container, not with its output.
+                let follows = !hasEnded
+                try await engine.output(of: container, follows: follows) { bytes in
+                    let new = progress.advance(bytes)
+                    if !new.isEmpty { try await files.run { try output.write(new) } }
+                }
+                if !follows { return }
+                if hasEnded { continue }
+                // Where the engine itself has ended the stream, it is asked for the rest.
+                if try await engine.state(of: container)?.isRunning != true {
+                    hasEnded = true
+                    continue
+                }
+            } catch let error as LaunchError {
+                // The disk: nothing can be kept, so that it is not worth going on.
+                fail(error.message)
+                await end(grace: .seconds(1))
+                return
+            } catch is CancellationError {
+                return
+            } catch {
+                log.warning("the output of \(attempt) has broken off: \(error)")
+            }
+            // Cancelled at the end.
+            guard (try? await loop.sleep(for: pauses.next(on: loop))) != nil else { return }
+        }
+    }
+}

@@ -1,0 +1,199 @@
+import CSpawn
+import Domain
+import Glibc
+import Runtime
+
+/// Starts runs in containers, and clears away what a former process of the worker has left.
+final class ContainerRunner: Sendable {
+    private let engine: any ContainerEngine
+    private let settings: ContainerSettings
+    private let directory: WorkDirectory
+    private let logLimit: Int
+    private let loop: EventLoop
+    private let meter: UsageMeter
+    private let log: Log
+    private let files = BlockingPool(threads: 2, queueLimit: 65_536)
+
+    init(
+        _ engine: any ContainerEngine, _ settings: ContainerSettings, directory: WorkDirectory, logLimit: Int,
+        loop: EventLoop, meter: UsageMeter, log: Log
+    ) {
+        self.meter = meter
+        self.engine = engine
+        self.settings = settings
+        self.directory = directory
+        self.logLimit = logLimit
+        self.loop = loop
+        self.log = log
+    }
+
+    /// - Parameter notes: lines for the beginning of the run's log.
+    func launch(
+        _ order: LaunchOrder, _ spec: ContainerSpec, user: UserIdentity?, sandbox: String, notes: [String],
+        whenDiscarded: @escaping @Sendable () async -> Void
+    ) async throws(LaunchError) -> any RunningProcess {
+        let offer = order.offer
+        let place = ContainerOrder.Place(
+            sandbox: sandbox, workDirectory: directory.root, hostName: order.hostName,
+            processorCount: HostFacts.processorCount, processLimit: settings.processLimit,
+            enforced: settings.enforced)
+        var wanted = try ContainerOrder(offer, spec, user: user, at: place)
+        let (logPath, logLimit) = (directory.logPath(offer.attempt), self.logLimit)
+        let result: Result<any RunningProcess, LaunchError>
+        do {
+            let (mounts, policy) = (wanted.mounts, settings.policy)
+            wanted.mounts = try await files.run { try mounts.map { try Self.resolve($0, policy, sandbox) } }
+            let log = try await files.run {
+                let log = try OutputLog(path: logPath, limit: logLimit)
+                for note in notes { try log.write(Array("\(note)\n".utf8)) }
+                return log
+            }
+            let container = try await begin(wanted, spec)
+            let identity = await identity(of: container)
+            // All of a container descends from its first process.
+            meter.add(
+                UsageMeter.Subject(
+                    attempt: offer.attempt, command: identity.process, sandbox: sandbox, group: nil, log: log))
+            result = .success(
+                await ContainerProcess(
+                    container, attempt: offer.attempt, identity: identity, engine: engine, output: log, files: files,
+                    loop: loop, log: self.log, whenEnded: { [meter] in meter.remove(offer.attempt) },
+                    whenDiscarded: whenDiscarded))
+        } catch let error as LaunchError {
+            result = .failure(error)
+        } catch is CancellationError {
+            result = .failure(LaunchError("ended before its container was started"))
+        } catch let error as EngineError {
+            result = .failure(LaunchError("the container engine: \(error.message)"))
+        } catch {
+            result = .failure(LaunchError("the container was not started: \(error)"))
+        }
+        return try result.get()
+    }
+
+    /// Image, volumes, container, start; nothing is left behind when one of it fails.
+    private func begin(_ order: ContainerOrder, _ spec: ContainerSpec) async throws -> String {
+        if spec.forcePullImage {
+            try await engine.pull(spec.image, limit: settings.pullLimit)
+        } else if try await !engine.hasImage(spec.image) {
+            try await engine.pull(spec.image, limit: settings.pullLimit)
+        }
+        for volume in spec.volumes {
+            if let external = volume.external { try await engine.makeVolume(external) }
+        }
+        try Task.checkCancellation()
+        var container = ""
+        do {
+            container = try await create(order)
+            try await engine.start(container)
+            return container
+        } catch {
+            // Its name is known even where the answer was lost.
+            await remove(container.isEmpty ? order.name : container)
+            throw error
+        }
+    }
+
+    private func create(_ order: ContainerOrder) async throws -> String {
+        do {
+            return try await engine.create(order)
+        } catch let error as EngineError where error.code == .conflict {
+            // The name is this try's alone, and this try was never started before: an answer that was lost.
+            await remove(order.name)
+            return try await engine.create(order)
+        }
+    }
+
+    /// Not cancellable: it must not stay behind.
+    private func remove(_ container: String) async {
+        let (engine, log) = (self.engine, self.log)
+        await loop.start("remove container") {
+            do { try await engine.remove(container) } catch {
+                log.warning("the container \(container) could not be removed: \(error)")
+            }
+        }.value
+    }
+
+    private func identity(of container: String) async -> ProcessIdentity {
+        // Unknown: it has ended already, or the engine says no more. The label finds it all the same.
+        let process = ((try? await engine.state(of: container)) ?? nil)?.process ?? 0
+        var facts = cspawn_process()
+        guard process > 0, cspawn_read_process(process, &facts) == 0 else {
+            return ProcessIdentity(process: 0, startTime: 0, machineBoot: HostFacts.bootID)
+        }
+        return ProcessIdentity(process: process, startTime: facts.start_time, machineBoot: HostFacts.bootID)
+    }
+
+    /// Links are followed before the policy is asked; what a mount names is then what it gets. Blocks.
+    private static func resolve(
+        _ mount: ContainerOrder.Mount, _ policy: ContainerPolicy, _ sandbox: String
+    ) throws(LaunchError) -> ContainerOrder.Mount {
+        guard mount.source.hasPrefix("/"), mount.source != sandbox, policy.hostPaths != .any else { return mount }
+        guard let real = realpath(mount.source, nil) else {
+            throw FileFailure.launch("cannot mount '\(mount.source)' into the container")
+        }
+        defer { free(real) }
+        let path = String(cString: real)
+        guard policy.permits(path) else {
+            throw LaunchError("'\(mount.source)' leads to '\(path)', which this worker does not mount into containers")
+        }
+        return ContainerOrder.Mount(source: path, target: mount.target, isReadOnly: mount.isReadOnly)
+    }
+
+    // MARK: After a crash
+
+    /// Ends and removes containers of a former process of this worker; those of `running` tries are left alone.
+    /// - Returns: the ends of the survivors' logs.
+    func endLeftovers(
+        _ survivors: Set<AttemptID>, except running: @escaping @Sendable () -> Set<AttemptID>, grace: Duration
+    ) async -> [AttemptID: String] {
+        let found: [FoundContainer]
+        do {
+            found = try await engine.containers(label: ContainerLabel.workDirectory, value: directory.root)
+        } catch {
+            log.warning("the container engine does not say what it still runs for this worker: \(error)")
+            return [:]
+        }
+        // Begun meanwhile by this process.
+        let held = Set(running().map(\.description))
+        let names = Dictionary(survivors.map { ($0.description, $0) }, uniquingKeysWith: { first, _ in first })
+        let loop = self.loop
+        return await withTaskGroup(of: (AttemptID, String)?.self) { group in
+            for container in found {
+                let label = container.labels[ContainerLabel.attempt] ?? ""
+                guard !held.contains(label) else { continue }
+                group.addTask(executorPreference: loop) {
+                    await self.end(container.id, attempt: names[label], grace: grace)
+                }
+            }
+            return await group.reduce(into: [:]) { tails, tail in if let tail { tails[tail.0] = tail.1 } }
+        }
+    }
+
+    private func end(_ container: String, attempt: AttemptID?, grace: Duration) async -> (AttemptID, String)? {
+        // What does not stop is killed by its removal.
+        try? await engine.stop(container, grace: attempt == nil ? .zero : grace)
+        var tail: (AttemptID, String)?
+        if let attempt { tail = (attempt, await readLog(of: container, attempt)) }
+        await remove(container)
+        log.notice("removed a container that this worker's former process has left: \(container.prefix(12))")
+        return tail
+    }
+
+    /// All of it again, into the run's log: the engine has what the former process had not read yet.
+    private func readLog(of container: String, _ attempt: AttemptID) async -> String {
+        let (path, limit, engine, files) = (directory.logPath(attempt), logLimit, self.engine, self.files)
+        do {
+            let output = try await files.run { try OutputLog(path: path, limit: limit) }
+            try await withDeadline(ContainerLimits.outputEnd, on: loop, "reading the output of \(attempt)") {
+                try await engine.output(of: container, follows: false) { bytes in
+                    try await files.run { try output.write(bytes) }
+                }
+            }
+            return try await files.run { output.finish().tail }
+        } catch {
+            log.warning("the output of \(attempt) is not complete: \(error)")
+            return OutputLog.tail(path: path)
+        }
+    }
+}

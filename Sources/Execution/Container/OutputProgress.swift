@@ -1,0 +1,18 @@
+import Synchronization
+
+/// How much of a container's output is in the log, over several readings that each begin anew.
+final class OutputProgress: Sendable {
+    private let state = Mutex((written: 0, position: 0))
+
+    func beginAnew() { state.withLock { $0.position = 0 } }
+
+    /// The part of the next bytes that is not in the log yet.
+    func advance(_ bytes: [UInt8]) -> [UInt8] {
+        state.withLock { state in
+            let known = max(0, min(bytes.count, state.written - state.position))
+            state.position += bytes.count
+            state.written = max(state.written, state.position)
+            return known == 0 ? bytes : Array(bytes[known...])
+        }
+    }
+}
