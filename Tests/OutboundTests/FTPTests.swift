@@ -60,7 +60,8 @@ private final class FTPServer: Sendable {
 
     deinit {
         process.withLock { process in
-            process.terminate()
+            // Signals that can be blocked are, in some threads that start processes.
+            kill(process.processIdentifier, SIGKILL)
             process.waitUntilExit()
         }
     }
