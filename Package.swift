@@ -111,7 +111,9 @@ let package = Package(
         tests("ExecutionTests", ["Execution", "Domain", "Runtime", "Timetable", "TestSupport"]),
         tests(
             "OutboundTests",
-            ["Outbound", "Execution", "HTTPTransport", "HTTP", "JSON", "Domain", "Runtime", "Timetable", "TestSupport"]),
+            [
+                "Outbound", "Execution", "HTTPTransport", "HTTP", "JSON", "Domain", "Runtime", "Timetable", "TestSupport",
+            ]),
         tests("ChronosAPITests", ["ChronosAPI", "Operations", "HTTP", "JSON", "Domain", "Timetable"]),
         tests("CronicleAPITests", ["CronicleAPI", "Operations", "HTTP", "JSON", "Domain", "Timetable"]),
         tests("CommandLineToolTests", ["CommandLineTool"]),

@@ -3,8 +3,8 @@ public import Runtime
 /// An HTTP client on the loop: libcurl's multi interface driven by its socket and timer callbacks.
 ///
 /// Connections are kept and reused. Proxies from the environment are ignored, only http and https are spoken (and ftp,
-/// to read, where a request says so), nothing raises a signal and no thread is made but libcurl's own for a name look-up. Answers come as they were sent: no
-/// decompression unless the caller asks for an encoding and expands it.
+/// to read, where a request says so), nothing raises a signal and no thread is made but libcurl's own for a name
+/// look-up. Answers come as they were sent: no decompression unless the caller asks for an encoding and expands it.
 ///
 /// libcurl repeats a request by itself in one case: a connection that was kept turns out to be closed before any byte
 /// of an answer has come. A request that must not be executed twice carries its own identity.

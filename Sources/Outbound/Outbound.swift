@@ -1,8 +1,8 @@
 // Outbound: what a worker asks of the world outside, by HTTP: a container engine at its socket, and servers of files.
 //
-// Both are ports of Execution (`ContainerEngine`, `Downloader`), which knows no HTTP; here they are made of HTTPTransport's
-// client. What comes back is untrusted: bounded, read strictly where Carillon acts on it, and quoted in short where
-// people read it.
+// Both are ports of Execution (`ContainerEngine`, `Downloader`), which knows no HTTP; here they are made of
+// HTTPTransport's client. What comes back is untrusted: bounded, read strictly where Carillon acts on it, and quoted in
+// short where people read it.
 //
 // Who calls it: Node, which gives both to a worker's launcher.
 

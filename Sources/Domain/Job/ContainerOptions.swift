@@ -1,8 +1,9 @@
 /// What the parameters of a container ask of its engine, in the engine's own terms.
 ///
-/// Parameters have the form of `docker run`'s long options (Chronos hands them to that command). Here they become fields
-/// of the Docker Engine API, by `ContainerParameterTable`; one that has no field is refused when the job is created, not
-/// when it runs. Whether a worker grants what they ask for is its own policy: `demands` says what it must be asked for.
+/// Parameters have the form of `docker run`'s long options (Chronos hands them to that command). Here they become
+/// fields of the Docker Engine API, by `ContainerParameterTable`; one that has no field is refused when the job is
+/// created, not when it runs. Whether a worker grants what they ask for is its own policy: `demands` says what it must
+/// be asked for.
 public struct ContainerOptions: Hashable, Sendable {
     /// Where in the body of the API's "create a container" a setting stands.
     public enum Place: Hashable, Sendable {

@@ -29,7 +29,8 @@ extension WorkerAgent {
         await process.discard()
     }
 
-    /// What comes before the start may take minutes (downloads, an image): it is broken off when nobody wants it any more.
+    /// What comes before the start may take minutes (downloads, an image): it is broken off when nobody wants it any
+    /// more.
     private func launch(_ order: LaunchOrder) async throws(LaunchError) -> any RunningProcess {
         guard order.offer.needsPreparation else { return try await launcher.launch(order) }
         let unwanted = WakeUp()

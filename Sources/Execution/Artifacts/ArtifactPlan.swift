@@ -1,6 +1,7 @@
 import Domain
 
-/// What an offer wants fetched, and where to. Checked again here: a worker trusts its leader to be one, not to be right.
+/// What an offer wants fetched, and where to. Checked again here: a worker trusts its leader to be one, not to be
+/// right.
 struct ArtifactPlan: Sendable {
     enum Unpacking: Hashable, Sendable {
         case none

@@ -10,7 +10,8 @@
 // - An archive is unpacked by the system's tools, without a shell, as nobody where the worker is root, in a directory
 //   of its own; what comes out is looked through before it goes anywhere: links, devices and anything with two names are
 //   refused.
-// - What is kept (`cache`) is known by its whole address and by what the server says of its version, which is asked each
+// - What is kept (`cache`) is known by its whole address and by what the server says of its version, which is asked
+//   each
 //   time. A run gets a copy.
 //
 // A fetch that fails fails the run with its reason; one that is cancelled leaves nothing behind.

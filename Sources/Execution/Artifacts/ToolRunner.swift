@@ -3,8 +3,8 @@ import Glibc
 import Runtime
 import Synchronization
 
-/// Runs the system's own programs on files of the worker: without a shell, in a directory, with files as their input and
-/// output, and never longer or larger than allowed. All calls block, and belong on the fetcher's pool.
+/// Runs the system's own programs on files of the worker: without a shell, in a directory, with files as their input
+/// and output, and never longer or larger than allowed. All calls block, and belong on the fetcher's pool.
 final class ToolRunner: Sendable {
     struct Call: Sendable {
         let tool: String
