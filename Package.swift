@@ -112,7 +112,8 @@ let package = Package(
         tests(
             "OutboundTests",
             [
-                "Outbound", "Execution", "HTTPTransport", "HTTP", "JSON", "Domain", "Runtime", "Timetable", "TestSupport",
+                "Outbound", "Execution", "HTTPTransport", "HTTP", "JSON", "Domain", "Runtime", "Timetable",
+                "TestSupport",
             ]),
         tests("ChronosAPITests", ["ChronosAPI", "Operations", "HTTP", "JSON", "Domain", "Timetable"]),
         tests("CronicleAPITests", ["CronicleAPI", "Operations", "HTTP", "JSON", "Domain", "Timetable"]),

@@ -1,18 +1,17 @@
 // Artifacts: what a run wants in its working directory before its command starts.
 //
-//     offer ─► ArtifactPlan ─► download (cache, resume, limits) ─► unpack ─► placed in the sandbox ─► handed to the user
+//     offer ─► ArtifactPlan ─► download (cache, resume, limits) ─► unpack ─► into the sandbox ─► handed to the user
 //
 // Invariants
 // - Nothing but this worker can reach the sandbox until everything is in it and has been given to the run's user: so
 //   no link that somebody plants can lead a write astray. Paths come from `Artifact.path()`, which knows no `..`.
 // - Bytes and time are bounded for each run, and transfers at once for the worker. Redirects and addresses are the
 //   downloader's to judge, who connects.
-// - An archive is unpacked by the system's tools, without a shell, as nobody where the worker is root, in a directory
-//   of its own; what comes out is looked through before it goes anywhere: links, devices and anything with two names are
-//   refused.
-// - What is kept (`cache`) is known by its whole address and by what the server says of its version, which is asked
-//   each
-//   time. A run gets a copy.
+// - An archive is unpacked by the system's tools, without a shell, as a user of no rights where the worker is root,
+//   in a directory of its own; what comes out is looked through before it goes anywhere: links, devices and anything
+//   with two names are refused.
+// - What is kept (`cache`) is known by its whole address and by what the server says of its version, which is
+//   asked each time. A run gets a copy.
 //
 // A fetch that fails fails the run with its reason; one that is cancelled leaves nothing behind.
 //
