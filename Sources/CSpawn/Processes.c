@@ -92,6 +92,13 @@ static int append_children(const char *thread, pid_t *list, size_t capacity, siz
     return 0;
 }
 
+long cspawn_list_inherited(pid_t *list, size_t capacity) {
+    char leader[16];
+    snprintf(leader, sizeof leader, "%d", (int)getpid());
+    size_t count = 0;
+    return append_children(leader, list, capacity, &count) == 0 ? (long)count : -1;
+}
+
 long cspawn_list_children(pid_t *list, size_t capacity) {
     DIR *directory = opendir("/proc/self/task");
     if (directory == NULL) return -1;

@@ -58,9 +58,10 @@ public enum ChronosAPI {
     public static func register(on router: inout HTTPRouter, dependencies: ChronosDependencies) {
         let jobs = dependencies.jobs
         let zones = dependencies.zones
+        let encoded = EncodedJobs(zones: zones)
         let leader = LeaderResource(leader: dependencies.leader)
         let resources: [any Resource] = [
-            JobsResource(jobs: jobs, zones: zones), JobResource(jobs: jobs, zones: zones),
+            JobsResource(jobs: jobs, encoded: encoded), JobResource(jobs: jobs, encoded: encoded),
             SubmissionResource(jobs: jobs, clock: dependencies.clock, zones: zones), TaskResource(jobs: jobs),
             ProgressResource(jobs: jobs, clock: dependencies.clock), HistoryResource(jobs: jobs, zones: zones),
             GraphResource(jobs: jobs, zones: zones),

@@ -6,7 +6,7 @@ import Timetable
 /// `job/{name}`: reading, running, deleting, and marking as successful.
 struct JobResource: Resource {
     let jobs: JobOperations
-    let zones: any ZoneDatabase
+    let encoded: EncodedJobs
 
     func register(on router: inout HTTPRouter, below tree: String) {
         router.on(.get, "\(tree)/job/{name}", metadata: leaderOnly, handler: handler(read))
@@ -17,7 +17,7 @@ struct JobResource: Resource {
 
     private func read(_ request: HTTPRequest, _ principal: Principal) async throws(DomainError) -> HTTPResponse {
         let job = try await jobs.job(principal, named: request.parameter("name"))
-        var response = HTTPResponse.json(bytes: ChronosJobCoding.encode(job, zones: zones))
+        var response = HTTPResponse.json(bytes: encoded.bytes(of: job))
         response.headers[EntityTag.header] = EntityTag.text(of: job)
         return response
     }

@@ -14,7 +14,7 @@ struct JobsResource: Resource {
     private static let largestSearch = 10_000
 
     let jobs: JobOperations
-    let zones: any ZoneDatabase
+    let encoded: EncodedJobs
 
     func register(on router: inout HTTPRouter, below tree: String) {
         router.on(.get, "\(tree)/jobs", metadata: leaderOnly, handler: handler(list))
@@ -52,7 +52,7 @@ struct JobsResource: Resource {
         bytes.reserveCapacity(jobs.count * typicalSize)
         for (position, job) in jobs.enumerated() {
             if position > 0 { bytes.append(UInt8(ascii: ",")) }
-            bytes += ChronosJobCoding.encode(job, zones: zones)
+            bytes += encoded.bytes(of: job)
         }
         return bytes
     }

@@ -34,6 +34,7 @@ public actor Leader: LeaderOffice {
     private var inbox: [Item] = []
     private let arrival = WakeUp()
     private let published = Mutex(LeaderStatus())
+    private let marks = JobsMarks()
 
     /// Commands that one turn takes.
     static let itemsPerTurn = 2_048
@@ -49,6 +50,8 @@ public actor Leader: LeaderOffice {
     enum Item: Sendable {
         case command(LeaderCommand, CheckedContinuation<Result<LeaderReply, DomainError>, Never>)
         case answer(WorkerDescription, offers: [AttemptID], reply: OfferReply?)
+        /// Claims that were granted, for which nobody waits.
+        case claimed(ClaimRequest, granted: [AttemptID])
         /// One of a request whose reports were refused together.
         case report(AttemptReport)
     }
@@ -70,6 +73,10 @@ public actor Leader: LeaderOffice {
     /// Safe from any thread.
     public nonisolated var status: LeaderStatus { published.withLock { $0 } }
 
+    /// Names the present state of the jobs; nil while this node cannot vouch for it. What was read between two equal
+    /// marks is what is stored now. Safe from any thread.
+    public nonisolated var jobsMark: JobsMark? { marks.mark(at: timekeeper.monotonicNow) }
+
     public func submit(_ command: LeaderCommand) async throws(DomainError) -> LeaderReply {
         guard state != nil else { throw .notLeader("this node does not lead") }
         guard inbox.count < Self.inboxLimit else {
@@ -80,6 +87,13 @@ public actor Leader: LeaderOffice {
             arrival.signal()
         }
         return try result.get()
+    }
+
+    /// Claims that this node has granted: the leader need not wait for the worker's heartbeat or report to know of
+    /// them. Nobody waits for a turn: the row is what counts.
+    public func note(_ request: ClaimRequest, granted: [AttemptID]) {
+        guard state != nil, inbox.count < Self.inboxLimit else { return }
+        deliver(.claimed(request, granted: granted))
     }
 
     /// Workers as this leader sees them; empty where this node does not lead.
@@ -103,6 +117,7 @@ public actor Leader: LeaderOffice {
         defer { leave() }
         let office = Office(term: term, trust: trust)
         try await reload(office)
+        marks.begin(office)
         announce()
         try await withThrowingDiscardingTaskGroup { group in
             while true {
@@ -141,6 +156,7 @@ public actor Leader: LeaderOffice {
     }
 
     private func leave() {
+        marks.end()
         state = nil
         published.withLock { $0 = LeaderStatus() }
         let left = inbox
@@ -241,6 +257,8 @@ public actor Leader: LeaderOffice {
         self.state = state
         publish(due: due, now: now.wall)
         if !changes.isEmpty {
+            if changes.touchesJobs { marks.changeBegins() }
+            defer { if changes.touchesJobs { marks.changeEnds() } }
             try await store.commit(office.term, changes)
             if !changes.outbox.isEmpty { published.withLock { $0.outboxWrites += 1 } }
         }
@@ -259,6 +277,10 @@ public actor Leader: LeaderOffice {
             do { return .success(try state.apply(.reports([report]), now: now)) } catch {
                 return .failure(error)
             }
+        case .claimed(let request, let granted):
+            do { return .success(try state.apply(.claimed(request, granted: granted), now: now)) } catch {
+                return .failure(error)
+            }
         case .answer(let worker, let offers, let reply):
             state.offerAnswered(by: worker, offers: offers, reply: reply, now: now)
             return .success(.done)
@@ -271,7 +293,7 @@ public actor Leader: LeaderOffice {
             switch item {
             case .command(let command, _): wanted.formUnion(LeaderState.jobsWanted(by: command))
             case .report(let report): wanted.formUnion(LeaderState.jobsWanted(by: .reports([report])))
-            case .answer: break
+            case .answer, .claimed: break
             }
         }
         guard !wanted.isEmpty else { return JobFacts() }

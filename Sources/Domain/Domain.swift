@@ -43,6 +43,8 @@ public enum Limits {
     public static let activeRuns = 200_000
     /// Offers in one request to a worker.
     public static let offersPerRequest = 256
+    /// How long before its due instant a run may be offered at most, in seconds.
+    public static let leadSeconds: Int64 = 60
     /// Bytes of commands, arguments and environments in one such request, beyond the first offer's.
     public static let offerBytesPerRequest = 2 * 1024 * 1024
     /// Bytes of output that travel with a report; the whole log stays with the worker.

@@ -9,7 +9,8 @@
 // - Nothing is written between grant and spawn. "Accepted" is durable before the claim; after a crash each accepted
 //   try that has not ended is reported as interrupted and never claimed again. So a crash costs a try, never a second
 //   start, and an offer costs one flush of the disk and one round trip.
-// - What was reported is in the journal until some leader has acknowledged it. A report may arrive twice.
+// - What was reported is in the journal until some leader has acknowledged it; flushed to the disk only if that takes
+//   more than a moment, since what a leader has acknowledged is in the database. A report may arrive twice.
 // - A process belongs to its try with all its descendants, double-forked ones too: when the try ends, they end.
 // - The highest term that was seen is durable before anything is accepted under it; lower ones are refused.
 //
@@ -17,7 +18,8 @@
 //
 // Folders: Agent (who decides and remembers), Journal (what survives a crash), Process (the real launcher; the
 // simulation has another), ControlGroups (limits that the kernel holds), Meter (limits that are held by looking). It
-// knows neither HTTP nor SQL: nodes are `ReportSink`s. Who calls it: Node, which hands the leader's requests to `WorkerAgent.offer` and `.kill`.
+// knows neither HTTP nor SQL: nodes are `ReportSink`s. Who calls it: Node, which hands the leader's requests to
+// `WorkerAgent.offer` and `.kill`.
 
 /// Bounds and pauses of a worker. Those that an operator may want to change stand in `WorkerConfiguration`.
 enum ExecutionLimits {
@@ -25,6 +27,14 @@ enum ExecutionLimits {
     static let recoveryClaims = 20
     /// Attempts that were executed here and are remembered so that none is executed twice.
     static let rememberedAttempts = 10_000
+    /// How long before it is due an attempt is claimed, and how much longer for each other one that is claimed with it.
+    /// From the claim on it can be ended, but no longer be taken back.
+    static let claimAhead: Duration = .milliseconds(8)
+    static let claimAheadForEach: Duration = .microseconds(100)
+    /// By so much an offer may have been on its way, for this worker's clock to be believed about when it is due.
+    static let clockAgreement: Duration = .milliseconds(50)
+    /// Attempts that are claimed by one request.
+    static let claimsPerRequest = 256
     /// An offer that no node answered a claim for is given up after this time, or at its start deadline.
     static let claimPatience: Duration = .seconds(60)
     /// A claim that was granted later than this after the start deadline (the process was stopped in between, say) is
@@ -38,6 +48,11 @@ enum ExecutionLimits {
     static let lastReports: Duration = .seconds(3)
     /// How often logs are pruned and stray children are waited for.
     static let housekeeping: Duration = .seconds(10)
+    /// How long a record that needs no flush waits for others. Should the process be killed meanwhile it is as if it
+    /// had been killed so much earlier: each of these records may be missing.
+    static let journalDelay: Duration = .milliseconds(5)
+    /// An end that no leader has acknowledged for so long is flushed to the disk.
+    static let unflushedEnds: Duration = .milliseconds(200)
     /// A journal below this size is not worth compacting.
     static let journalCompactedFrom = 4 * 1024 * 1024
     /// A record beyond it cannot be one of ours.

@@ -205,7 +205,9 @@ struct Parts: Sendable {
         clock: ClusterClock, zones: SystemZoneDatabase, loop: EventLoop, logs: RunLogs, signed: SignedRoutes
     ) -> HTTPRouter {
         var router = HTTPRouter()
-        let jobs = JobReadingAdapter(store: stores.jobs, statistics: stores.statistics)
+        let jobs = JobReadingAdapter(
+            store: stores.jobs, statistics: stores.statistics,
+            cache: JobCache(timekeeper: loop) { leader.jobsMark })
         let runs = RunReadingAdapter(stores: stores)
         ChronosAPI.register(
             on: &router,

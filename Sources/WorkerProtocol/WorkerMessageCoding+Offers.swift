@@ -109,6 +109,7 @@ extension WorkerMessageCoding {
         writer.endArray()
         if let timeout = offer.timeout { writer.member("timeoutMicroseconds", timeout.wholeMicroseconds) }
         if let deadline = offer.startDeadline { writer.member("startDeadlineMicroseconds", deadline.microseconds) }
+        if offer.lead > .zero { writer.member("leadMicroseconds", offer.lead.wholeMicroseconds) }
         if let extras = offer.extras {
             writer.key("extras")
             writer.value(OfferExtrasCoding.encode(extras))
@@ -123,6 +124,9 @@ extension WorkerMessageCoding {
         let timeout: Duration? =
             item.value("timeoutMicroseconds") == nil
             ? nil : .microseconds(try item.integer("timeoutMicroseconds", in: 1...Limits.runSeconds * 1_000_000))
+        let lead =
+            item.value("leadMicroseconds") == nil
+            ? 0 : try item.integer("leadMicroseconds", in: 0...Limits.leadSeconds * 1_000_000)
         return Offer(
             attempt: try readAttempt(item),
             job: JobVersion(
@@ -133,7 +137,7 @@ extension WorkerMessageCoding {
             arguments: try item.texts("arguments", count: Limits.arguments, limit: Limits.argument),
             environment: try readEnvironment(item), user: try item.text("user", limit: Limits.attributeValue),
             resources: try readResources(item, "resources"), constraints: try readConstraints(item), timeout: timeout,
-            startDeadline: try item.optionalInstant("startDeadlineMicroseconds"),
+            startDeadline: try item.optionalInstant("startDeadlineMicroseconds"), lead: .microseconds(lead),
             extras: try readExtras(item))
     }
 

@@ -179,7 +179,8 @@ import Timetable
         #expect(play.active("a").count == 20)
         play.turn()
         #expect(play.active("a").count == 25)
-        #expect(play.state.nextWall == instant("2026-01-01T00:00:35Z"))
+        // What follows is offered ahead.
+        #expect(play.state.nextWall == instant("2026-01-01T00:00:34.5Z"))
     }
 
     @Test("a clock that is stepped back repeats nothing")

@@ -286,6 +286,51 @@ struct AgentTests {
         }
     }
 
+    @Test("what is offered ahead starts when it is due, and not before")
+    func ahead() async throws {
+        try await withRig { rig in
+            let due = Instant(microseconds: rig.loop.wallMicroseconds + 150_000)
+            var offer = sampleOffer(attempt(1))
+            offer.due = due
+            offer.lead = .milliseconds(150)
+            #expect(try await rig.refusals([offer]).isEmpty)
+            #expect(rig.launcher.launched.isEmpty && rig.uplink.claims.isEmpty)
+            try await eventually("it runs", on: rig.loop) { !rig.launcher.launched.isEmpty }
+            #expect(rig.loop.wallMicroseconds >= due.microseconds)
+            #expect(rig.uplink.claims.count == 1)
+        }
+    }
+
+    @Test("a worker whose clock is an hour behind waits no longer than the leader says")
+    func aheadWithAnotherClock() async throws {
+        try await withRig { rig in
+            var offer = sampleOffer(attempt(1))
+            offer.due = Instant(microseconds: rig.loop.wallMicroseconds + 3_600_000_000)
+            offer.lead = .milliseconds(100)
+            let offered = rig.loop.monotonicNow
+            #expect(try await rig.refusals([offer]).isEmpty)
+            try await eventually("it runs", on: rig.loop) { !rig.launcher.launched.isEmpty }
+            #expect(offered.duration(to: rig.loop.monotonicNow) >= .milliseconds(99))
+        }
+    }
+
+    @Test("what is taken back before it is due never starts")
+    func takenBack() async throws {
+        try await withRig { rig in
+            rig.uplink.with {
+                $0.whenClaimed = { (request, _) throws(TransportError) in
+                    ClaimReply(granted: [], refused: request.attempts)
+                }
+            }
+            var offer = sampleOffer(attempt(1))
+            offer.due = Instant(microseconds: rig.loop.wallMicroseconds + 50_000)
+            offer.lead = .milliseconds(50)
+            #expect(try await rig.refusals([offer]).isEmpty)
+            try await eventually("it is forgotten", on: rig.loop) { await rig.agent.held.isEmpty }
+            #expect(rig.launcher.launched.isEmpty)
+        }
+    }
+
     @Test("a command that cannot be started is reported with the reason")
     func notStarted() async throws {
         try await withRig { rig in

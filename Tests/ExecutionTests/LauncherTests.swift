@@ -33,8 +33,10 @@ struct Bench: Sendable {
         return end
     }
 
+    /// Empty before the first byte.
     func log(_ attempt: AttemptID) throws -> String {
-        try scratch.text("logs/\(attempt.run.rawValue)-\(attempt.number).log")
+        let file = "logs/\(attempt.run.rawValue)-\(attempt.number).log"
+        return scratch.exists(file) ? try scratch.text(file) : ""
     }
 }
 
@@ -250,7 +252,7 @@ struct LauncherTests {
     @Test("an output below the limit is complete, whatever segments it went through", arguments: [0, 1, 99, 100, 101])
     func outputAtTheLimit(extra: Int) throws {
         let scratch = try Scratch()
-        let log = try OutputLog(path: "\(scratch.path)/log", limit: 400)
+        let log = OutputLog(path: "\(scratch.path)/log", limit: 400)
         let bytes = (0..<(200 + extra)).map { UInt8(ascii: "a") + UInt8($0 % 26) }
         for start in stride(from: 0, to: bytes.count, by: 7) {
             try log.write(Array(bytes[start..<min(start + 7, bytes.count)]))
@@ -285,7 +287,7 @@ struct LauncherTests {
             #expect { try FileFailure.write([1], to: descriptor) } throws: {
                 "\($0)".hasPrefix("the worker's disk is full")
             }
-            let log = try OutputLog(path: "\(bench.scratch.path)/log", limit: 100)
+            let log = OutputLog(path: "\(bench.scratch.path)/log", limit: 100)
             let failed = Mutex<LaunchError?>(nil)
             var ends: [Int32] = [0, 0]
             #expect(pipe(&ends) == 0)
@@ -353,7 +355,8 @@ struct LauncherTests {
     func logs() async throws {
         try await withBench(change: { $0.keptLogs = 2 }) { bench in
             for number in 1...4 { _ = try await bench.run(sampleOffer(attempt(number), command: "echo \(number)")) }
-            let running = try await bench.launch(sampleOffer(attempt(5), command: "exec sleep 1000"))
+            let running = try await bench.launch(sampleOffer(attempt(5), command: "echo 5; exec sleep 1000"))
+            try await eventually("it has a log", on: bench.loop) { try bench.log(attempt(5)) == "5\n" }
             let old = [FileAttributeKey.modificationDate: Date(timeIntervalSinceNow: -100 * 86_400)]
             for name in ["r4-0.log", "r5-0.log"] {
                 try FileManager.default.setAttributes(old, ofItemAtPath: "\(bench.scratch.path)/logs/\(name)")
@@ -366,6 +369,15 @@ struct LauncherTests {
             await running.end(grace: .zero)
             _ = await running.ended()
             await running.discard()
+        }
+    }
+
+    @Test("a command that says nothing leaves no log")
+    func silence() async throws {
+        try await withBench { bench in
+            let end = try await bench.run(sampleOffer(attempt(1), command: "true"))
+            #expect(end.outputTail == "")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: "\(bench.scratch.path)/logs") == [])
         }
     }
 

@@ -118,6 +118,10 @@ long cspawn_list_processes(struct cspawn_process *list, size_t capacity);
 /// does not tell: then the list of all processes must be searched).
 long cspawn_list_children(pid_t *list, size_t capacity);
 
+/// Direct children of this process's first thread. To it the kernel gives the orphans of a subreaper, so that these are
+/// all of them where commands are started on other threads. Returns as above.
+long cspawn_list_inherited(pid_t *list, size_t capacity);
+
 /// Whether the environment with which the process was executed has this entry ("NAME=value").
 bool cspawn_has_environment(pid_t process, const char *entry);
 

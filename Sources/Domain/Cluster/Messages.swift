@@ -20,6 +20,9 @@ public struct Offer: Hashable, Sendable {
     public var constraints: [Constraint]
     public var timeout: Duration?
     public var startDeadline: Instant?
+    /// How long before `due` it was offered, by the cluster's clock; zero: it may be started at once. The worker's own
+    /// clock counts only where it agrees.
+    public var lead: Duration
     /// Nil: none of it.
     public var extras: OfferExtras?
 
@@ -27,7 +30,7 @@ public struct Offer: Hashable, Sendable {
         attempt: AttemptID, job: JobVersion, jobName: String, owner: String, taskID: String, due: Instant,
         command: String, shell: Bool, arguments: [String], environment: [EnvironmentVariable], user: String,
         resources: Resources, constraints: [Constraint], timeout: Duration?, startDeadline: Instant?,
-        extras: OfferExtras? = nil
+        lead: Duration = .zero, extras: OfferExtras? = nil
     ) {
         self.attempt = attempt
         self.job = job
@@ -44,6 +47,7 @@ public struct Offer: Hashable, Sendable {
         self.constraints = constraints
         self.timeout = timeout
         self.startDeadline = startDeadline
+        self.lead = lead
         self.extras = extras
     }
 }

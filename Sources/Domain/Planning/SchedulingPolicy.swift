@@ -10,6 +10,9 @@ public struct SchedulingPolicy: Hashable, Sendable {
     public var defaultStartWindow: Duration?
     /// How far ahead due jobs are held in memory.
     public var horizon: Duration = .seconds(120)
+    /// How long before its due instant an occurrence may be decided and offered, so that at the instant only the claim
+    /// is left. Nobody starts earlier for it, and until it is due it can be taken back.
+    public var lead: Duration = .milliseconds(500)
     /// An offer that was not claimed for so long goes to another worker.
     public var offerTimeout: Duration = .seconds(3)
     /// No new offers to a worker that was silent for so long.

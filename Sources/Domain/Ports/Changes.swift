@@ -54,6 +54,11 @@ public struct Changes: Sendable {
             && putWorkers.isEmpty && contexts.isEmpty && putCatalogue.isEmpty && deletedCatalogue.isEmpty
             && isSchedulingEnabled == nil && outbox.isEmpty
     }
+    /// What a reader of jobs can see of them differs afterwards.
+    public var touchesJobs: Bool {
+        !(putJobs.isEmpty && deletedJobs.isEmpty && replacedEdges.isEmpty && advances.isEmpty && tallies.isEmpty
+            && disabled.isEmpty)
+    }
 }
 
 public struct Advance: Hashable, Sendable {

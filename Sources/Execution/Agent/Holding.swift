@@ -17,6 +17,8 @@ struct Holding: Sendable {
     var phase: HeldAttempt.Phase = .accepted
     /// Its claim is given up then.
     var claimUntil: MonotonicInstant
+    /// Not to be started before; nil: at once.
+    var startAt: MonotonicInstant?
     var startedAt: Instant?
     var process: (any RunningProcess)?
     /// Signalled to break off what comes before the start.

@@ -3,6 +3,21 @@ import Runtime
 
 // Between "accepted" and "started": the claim decides, in the database, through whatever node answers first.
 extension WorkerAgent {
+    /// Waits until the attempts are about to be due, and claims them. Whoever takes them back meanwhile does so in the
+    /// database: the claim is refused.
+    func claim(_ wave: ClaimWave) async {
+        if let startAt = wave.startAt {
+            let rest = timekeeper.monotonicNow.duration(to: startAt)
+            // Cancelled: nobody wants it any more.
+            guard (try? await timekeeper.sleep(for: rest - wave.ahead)) != nil else { return }
+            if isDraining {
+                forget(wave.attempts, because: "the worker is shutting down")
+                return
+            }
+        }
+        await claim(wave.attempts)
+    }
+
     /// Claims until each of the attempts is granted, refused or too late. One request for all of them.
     func claim(_ attempts: [AttemptID]) async {
         var open = attempts

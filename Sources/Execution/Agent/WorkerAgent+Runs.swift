@@ -6,6 +6,7 @@ import Timetable
 extension WorkerAgent {
     /// Runs one attempt to its end. Called once for each grant.
     func supervise(_ attempt: AttemptID) async {
+        await awaitDue(attempt)
         guard let holding = holdings[attempt], let offer = holding.offer else { return }
         if let reason = reasonNotToStart(holding, offer) {
             let outcome: AttemptOutcome = holding.ending == .aborted ? .aborted : .notStarted
@@ -57,6 +58,13 @@ extension WorkerAgent {
             return result
         }
         return try result.get()
+    }
+
+    /// What was claimed ahead starts when it is due. Asked to end meanwhile, it does not start.
+    private func awaitDue(_ attempt: AttemptID) async {
+        guard let startAt = holdings[attempt]?.startAt else { return }
+        // Cancelled: then it is looked at why it should not start.
+        try? await timekeeper.sleep(for: timekeeper.monotonicNow.duration(to: startAt))
     }
 
     /// Begins to end an attempt, whatever it is at. The first reason counts.
@@ -125,7 +133,8 @@ extension WorkerAgent {
     }
 
     /// The end of an attempt, whatever it was: into the journal and to the leader, at the same time. Should the worker
-    /// crash before either, the next start reports it as interrupted; after both, nothing is left to say.
+    /// crash before either, the next start reports it as interrupted; after both, nothing is left to say. The machine
+    /// may lose the journal's last moments, and with them ends that no leader has acknowledged: see `flushEnds`.
     func finish(_ attempt: AttemptID, _ outcome: AttemptOutcome, reason: String, outputTail: String = "") {
         guard let holding = holdings[attempt], holding.phase != .finished else { return }
         let report = AttemptReport(
@@ -139,12 +148,24 @@ extension WorkerAgent {
         holdings[attempt]?.offer = nil
         holdings[attempt]?.toldDetails = nil
         let log = self.log
-        journal.enqueue([.finished(report)], durable: true) { failure in
+        journal.enqueue([.finished(report)], durable: false) { failure in
             if let failure { log.error("the end of \(attempt) is not in the journal: \(failure)") }
         }
         executed.insert(attempt)
         spool.append(attempt)
         reportWanted.signal()
+        guard !flushIsDue else { return }
+        flushIsDue = true
+        timekeeper.start("flush") { await self.flushEnds() }
+    }
+
+    /// An end is acknowledged within milliseconds where there is a leader: a flush for each would cost more than the
+    /// command. Those that wait longer must survive the machine.
+    private func flushEnds() async {
+        // Nobody cancels this task.
+        try? await timekeeper.sleep(for: ExecutionLimits.unflushedEnds)
+        flushIsDue = false
+        if !spool.isEmpty { journal.enqueue([], durable: true) { _ in } }
     }
 
     /// Reasons quote commands and paths, which are longer than a report may be.

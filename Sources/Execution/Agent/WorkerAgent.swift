@@ -25,6 +25,8 @@ public actor WorkerAgent: Service {
     var used = Resources.zero
     /// Ended attempts whose reports are not acknowledged, in the order in which they are sent.
     var spool: [AttemptID] = []
+    /// Somebody will flush the ends that are not acknowledged by then.
+    var flushIsDue = false
     /// Tasks that claim or run something.
     var busyTasks = 0
     let reportWanted = WakeUp()
@@ -72,6 +74,7 @@ public actor WorkerAgent: Service {
     /// - Throws: `DomainError.unavailable` before the journal was read.
     public func offer(_ batch: OfferBatch) async throws(DomainError) -> OfferReply {
         guard isReady else { throw .unavailable("the worker is starting; offer again later") }
+        let (received, wall) = (timekeeper.monotonicNow, wallNow)
         guard batch.term >= highestTerm else { return .stale(highest: highestTerm) }
         let isNewTerm = batch.term > highestTerm
         guard await noteLeader(url: batch.leaderURL, term: batch.term) else { return .stale(highest: highestTerm) }
@@ -91,8 +94,10 @@ public actor WorkerAgent: Service {
                 accepted = []
             }
         }
-        let claimed = accepted
-        if !claimed.isEmpty { startTask("claim") { await self.claim(claimed) } }
+        for wave in ClaimWave.waves(of: batch.offers, accepted: accepted, received: received, wall: wall) {
+            for attempt in wave.attempts { holdings[attempt]?.startAt = wave.startAt }
+            startTask("claim") { await self.claim(wave) }
+        }
         return .taken(boot: boot, refused: refused, held: held)
     }
 

@@ -1,7 +1,8 @@
 public import Runtime
 import Synchronization
 
-/// The real journal. What is appended while a write is under way is written together, with one flush.
+/// The real journal. What is appended while a write is under way is written together, with one flush; what needs no
+/// flush waits some milliseconds for others.
 public final class FileJournal: AttemptJournal {
     private struct Entry {
         let records: [JournalRecord]
@@ -12,6 +13,8 @@ public final class FileJournal: AttemptJournal {
     private struct State {
         var waiting: [Entry] = []
         var isWriting = false
+        /// Somebody will see to what waits.
+        var isDelayed = false
     }
 
     private let file: JournalFile
@@ -37,12 +40,31 @@ public final class FileJournal: AttemptJournal {
     public func enqueue(
         _ records: [JournalRecord], durable: Bool, completion: @escaping @Sendable (JournalError?) -> Void
     ) {
-        let mustStart = state.withLock { state in
+        enum Next { case nothing, write, delay }
+        let next = state.withLock { state -> Next in
             state.waiting.append(Entry(records: records, durable: durable, completion: completion))
-            defer { state.isWriting = true }
-            return !state.isWriting
+            if state.isWriting || (!durable && state.isDelayed) { return .nothing }
+            if durable { state.isWriting = true } else { state.isDelayed = true }
+            return durable ? .write : .delay
         }
-        if mustStart { timekeeper.start("journal") { await self.write() } }
+        switch next {
+        case .nothing: break
+        case .write: timekeeper.start("journal") { await self.write() }
+        case .delay: timekeeper.start("journal") { await self.writeLater() }
+        }
+    }
+
+    /// A thread is woken for each write: dozens of commands that start and end together share one.
+    private func writeLater() async {
+        // Nobody cancels this task.
+        try? await timekeeper.sleep(for: ExecutionLimits.journalDelay)
+        let mustWrite = state.withLock { state in
+            state.isDelayed = false
+            guard !state.isWriting, !state.waiting.isEmpty else { return false }
+            state.isWriting = true
+            return true
+        }
+        if mustWrite { await write() }
     }
 
     /// Waits for what was appended and lets the directory go. Nothing can be appended afterwards.

@@ -51,10 +51,11 @@ final class ChildTable: @unchecked Sendable {
 
     func contains(_ child: Int32) -> Bool { known.withLock { $0.contains(child) } }
 
-    /// Children of this process that are not commands of its own. A command whose start is under way may be among them:
-    /// it has the marks of its own try, or none yet.
+    /// Children of this process that are not commands of its own. What it costs depends on how many strays there are,
+    /// not on how many commands run: those are children of the pool's threads. Should a command be started on the first
+    /// thread, it may be among them while its start is under way: it has the marks of its own try, or none yet.
     func strays() -> [Int32] {
-        let children = Self.children()
+        let children = Self.inherited() ?? Self.children()
         return known.withLock { known in children.filter { !known.contains($0) } }
     }
 
@@ -76,16 +77,31 @@ final class ChildTable: @unchecked Sendable {
         }
     }
 
+    /// Whether it is certain that there are none: some microseconds, for the loop.
+    func hasNoStrays() -> Bool {
+        guard let children = Self.inherited() else { return false }
+        return children.isEmpty || known.withLock { known in children.allSatisfy(known.contains) }
+    }
+
+    /// Nil where the kernel does not tell.
+    private static func inherited() -> [Int32]? { list(cspawn_list_inherited) }
+
     private static func children() -> [Int32] {
+        // A kernel that does not list children: look at all processes.
+        list(cspawn_list_children) ?? ProcessTable.read().filter { $0.parent == getpid() }.map(\.process)
+    }
+
+    private static func list(_ read: (UnsafeMutablePointer<pid_t>, Int) -> Int) -> [Int32]? {
         var capacity = 256
         while true {
-            var list = [pid_t](repeating: 0, count: capacity)
-            let count = cspawn_list_children(&list, capacity)
-            if count < 0 {
-                // This kernel does not list children: look at all processes.
-                return ProcessTable.read().filter { $0.parent == getpid() }.map(\.process)
+            let list = [pid_t](unsafeUninitializedCapacity: capacity) { buffer, filled in
+                // Never empty.
+                let count = read(buffer.baseAddress.unsafelyUnwrapped, capacity)
+                filled = max(0, min(count, capacity))
+                if count < 0 { capacity = -1 }
             }
-            if count < capacity { return Array(list.prefix(count)) }
+            if capacity < 0 { return nil }
+            if list.count < capacity { return list }
             capacity *= 4
         }
     }

@@ -7,16 +7,19 @@ import Synchronization
 /// between them that says how much is missing.
 ///
 /// The head fills half of the limit. What follows goes to segments of a quarter each, of which the last two are kept;
-/// at the end they are put behind the head. So a crash leaves readable files, and nothing is rewritten meanwhile.
-/// All calls block; one at a time.
+/// at the end they are put behind the head. So a crash leaves readable files, and nothing is rewritten meanwhile. The
+/// file is made with the first byte: most commands are silent, and a file that is made and removed for each of them
+/// costs more than their start. All calls block; one at a time.
 final class OutputLog: Sendable {
     private struct State {
-        var descriptor: Int32
+        /// -1 before the first byte, and after the end.
+        var descriptor: Int32 = -1
         var segment: Int32 = -1
         var segmentNumber = 0
         var segmentBytes = 0
         var headBytes = 0
         var total = 0
+        var isFinished = false
         var tail = OutputTail()
     }
 
@@ -25,15 +28,15 @@ final class OutputLog: Sendable {
     private let segmentLimit: Int
     private let state: Mutex<State>
 
-    /// - Throws: `LaunchError` when the file cannot be made.
-    init(path: String, limit: Int) throws(LaunchError) {
+    init(path: String, limit: Int) {
         self.path = path
         headLimit = max(1, limit / 2)
         segmentLimit = max(1, limit / 4)
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard descriptor >= 0 else { throw FileFailure.launch("cannot make the log file") }
-        state = Mutex(State(descriptor: descriptor))
+        state = Mutex(State())
     }
+
+    /// Nothing was written: `finish` then touches no file.
+    var isEmpty: Bool { state.withLock { $0.total == 0 } }
 
     deinit {
         state.withLock { state in
@@ -67,6 +70,7 @@ final class OutputLog: Sendable {
             do throws(LaunchError) { try assemble(&state) } catch { failure = error }
             if state.descriptor >= 0 { close(state.descriptor) }
             state.descriptor = -1
+            state.isFinished = true
             return (state.tail.text, failure)
         }
     }
@@ -86,6 +90,11 @@ final class OutputLog: Sendable {
 
     private func write(_ bytes: ArraySlice<UInt8>, _ state: inout State) throws(LaunchError) {
         var rest = bytes
+        if state.isFinished { throw LaunchError("the log file is closed already") }
+        if state.descriptor < 0 {
+            state.descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
+            guard state.descriptor >= 0 else { throw FileFailure.launch("cannot make the log file") }
+        }
         if state.headBytes < headLimit {
             let part = rest.prefix(headLimit - state.headBytes)
             try FileFailure.write(part, to: state.descriptor)

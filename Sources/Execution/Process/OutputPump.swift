@@ -49,6 +49,8 @@ actor OutputPump {
         if !isDrained { await withCheckedContinuation { whenDrained = $0 } }
         loop.cancel(timer)
         let log = self.log
+        // Nothing was written, so that nothing blocks.
+        if log.isEmpty { return (log.finish().tail, failure) }
         do {
             let (tail, failed) = try await pool.run { log.finish() }
             return (tail, failure ?? failed)

@@ -47,6 +47,8 @@ public final class SpawnLauncher: ProcessLauncher {
     /// Open for the whole life, for every command's standard input.
     private let null: Int32
     private let machineBoot = HostFacts.bootID
+    /// The worker's own user, for commands that change to none.
+    private let own = UserIdentity.own()
     private let active = Mutex<Set<AttemptID>>([])
     /// Sandboxes of a former process, found at the start.
     private let leftSandboxes: [String]
@@ -190,8 +192,8 @@ public final class SpawnLauncher: ProcessLauncher {
         let offer = order.offer
         let extras = offer.extras ?? .none
         var user: UserIdentity? = order.user.isEmpty ? nil : try UserIdentity.named(order.user)
-        if !extras.group.isEmpty { user = try (user ?? UserIdentity.own()).inGroup(extras.group) }
-        let shown = user ?? UserIdentity.own()
+        if !extras.group.isEmpty { user = try (user ?? own).inGroup(extras.group) }
+        let shown = user ?? own
         let executable =
             offer.shell ? ExecutablePath.shell : try ExecutablePath.resolve(offer.command, path: settings.path)
         let sandbox =
@@ -201,7 +203,7 @@ public final class SpawnLauncher: ProcessLauncher {
         do throws(LaunchError) {
             group = try groups?.take(
                 GroupLimits(offer.resources, extras.limits, processes: settings.processLimit))
-            let log = try OutputLog(path: directory.logPath(offer.attempt), limit: settings.logLimit)
+            let log = OutputLog(path: directory.logPath(offer.attempt), limit: settings.logLimit)
             let environment = TaskEnvironment(
                 offer: offer, hostName: order.hostName, sandbox: sandbox, userName: shown.name, home: shown.home,
                 path: settings.path)

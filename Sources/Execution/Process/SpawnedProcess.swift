@@ -169,6 +169,7 @@ actor SpawnedProcess: RunningProcess {
     private func endRemains() async -> Int {
         // The usual case, and one small read.
         if let group, group.isEmpty() { return 0 }
+        if group == nil, children.hasNoStrays() { return 0 }
         let command = identity.process
         let sandbox = self.sandbox
         let children = self.children

@@ -8,13 +8,18 @@ import Timetable
 struct JobReadingAdapter: JobReading {
     let store: JobStore
     let statistics: StatisticsStore
+    let cache: JobCache
 
-    func job(named name: String) async throws(StoreError) -> Job? { try await store.job(named: name) }
+    func job(named name: String) async throws(StoreError) -> Job? {
+        try await cache.job(named: name) { () async throws(StoreError) in try await store.job(named: name) }
+    }
 
     func job(_ id: JobID) async throws(StoreError) -> Job? { try await store.job(id) }
 
     func jobs(after name: String?, limit: Int) async throws(StoreError) -> [Job] {
-        try await store.page(after: name, limit: limit)
+        try await cache.page(after: name, limit: limit) { () async throws(StoreError) in
+            try await store.page(after: name, limit: limit)
+        }
     }
 
     func search(_ search: JobSearch) async throws(StoreError) -> [Job] {

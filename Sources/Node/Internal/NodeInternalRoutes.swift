@@ -60,12 +60,7 @@ struct NodeInternalRoutes: Sendable {
         do { reply = try await store.claim(request, now: clock.now()) } catch {
             throw WireError(DomainError(store: error))
         }
-        if view().role == .leader, !reply.granted.isEmpty {
-            do { _ = try await leader.submit(.claimed(request, granted: reply.granted)) } catch {
-                // The row is what counts; the leader learns of it from the worker's heartbeat or report.
-                return reply
-            }
-        }
+        if view().role == .leader, !reply.granted.isEmpty { await leader.note(request, granted: reply.granted) }
         return reply
     }
 }

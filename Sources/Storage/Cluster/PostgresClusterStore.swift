@@ -53,7 +53,7 @@ public final class PostgresClusterStore: ClusterStore {
     public func agenda(_ term: Term, before: Instant, limit: Int) async throws(StoreError) -> [Job] {
         let results = try await access.transaction(
             [
-                Self.fence(term),
+                Self.readFence(term),
                 Statement(Self.dueJobs, .timestamp(microseconds: before.microseconds), .int(Int64(max(0, limit)))),
             ], deadline: deadlines.read)
         return try results[1].decode(JobRow.read)
@@ -61,7 +61,7 @@ public final class PostgresClusterStore: ClusterStore {
 
     public func jobs(_ term: Term, _ wanted: JobsWanted) async throws(StoreError) -> [Job] {
         var statements = [
-            Self.fence(term),
+            Self.readFence(term),
             Statement(
                 Self.wantedJobs, .textArray(wanted.names.sorted()), .textArray(wanted.ids.sorted().map(\.rawValue))),
         ]
@@ -98,6 +98,11 @@ public final class PostgresClusterStore: ClusterStore {
 
     static func fence(_ term: Term) -> Statement {
         Statement("SELECT carillon.fence($1::int8, $2::int8)", .int(term.timeline), .int(term.epoch))
+    }
+
+    /// For transactions that only read.
+    static func readFence(_ term: Term) -> Statement {
+        Statement("SELECT carillon.read_fence($1::int8, $2::int8)", .int(term.timeline), .int(term.epoch))
     }
 
     private static let activeRuns = "SELECT \(RunRow.columns) FROM carillon.runs r ORDER BY r.id"

@@ -266,6 +266,22 @@ extension Schema {
         END
         $fence$;
 
+        CREATE FUNCTION carillon.read_fence(wanted_timeline int8, wanted_epoch int8) RETURNS void
+        LANGUAGE plpgsql AS $read_fence$
+        DECLARE
+          found_timeline int8;
+          found_epoch int8;
+        BEGIN
+          -- Without a lock, which would make a transaction that only reads wait for the disk when it commits. What a
+          -- leader decides from what it reads is written behind the fence.
+          SELECT l.timeline, l.epoch INTO found_timeline, found_epoch FROM carillon.leadership l WHERE l.id = 1;
+          IF found_epoch IS DISTINCT FROM wanted_epoch OR found_timeline IS DISTINCT FROM wanted_timeline THEN
+            RAISE EXCEPTION 'term %/% is over: the database is at %/%',
+              wanted_timeline, wanted_epoch, found_timeline, found_epoch USING ERRCODE = 'CA001';
+          END IF;
+        END
+        $read_fence$;
+
         CREATE FUNCTION carillon.expect(actual int8, wanted int8, what text) RETURNS void
         LANGUAGE plpgsql AS $expect$
         BEGIN

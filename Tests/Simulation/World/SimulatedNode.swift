@@ -76,7 +76,7 @@ final class SimulatedNode: Sendable {
         }
         if elector.view.role == .leader, !reply.granted.isEmpty {
             // The row is what counts; the leader learns of it from the worker's heartbeat or report.
-            _ = try? await leader.submit(.claimed(request, granted: reply.granted))
+            await leader.note(request, granted: reply.granted)
         }
         return .success(reply)
     }

@@ -30,6 +30,13 @@ extension LeaderState {
         return nil
     }
 
+    /// Decided ahead and not due yet: the run can be taken back as long as nobody has claimed it, and nobody does so
+    /// before it is due.
+    static func isAhead(_ run: Run, now: Moment) -> Bool {
+        guard case .schedule = run.cause else { return false }
+        return run.due > now.wall && run.attempt == 0 && (run.state == .queued || run.state == .offered)
+    }
+
     /// When the next turn is needed even if nothing arrives. A timer whose reason has gone costs one empty turn.
     public var nextWall: Instant? { wallTimers.first?.key }
     public var nextUptime: Duration? { doomed.isEmpty ? steadyTimers.first?.key : .zero }
@@ -58,7 +65,7 @@ extension LeaderState {
             var job = job
             job.next = next
             agenda[job.id] = AgendaEntry(job: job, schedule: schedule)
-            wallTimers.insert(.due(job.reference), at: next.due)
+            wallTimers.insert(.due(job.reference), at: next.due.advanced(by: .zero - policy.lead))
         } catch {
             let reason = "its schedule cannot be computed: \(error.message)"
             disable(job.reference, reason: reason, undecidedFrom: stored.due)
@@ -94,14 +101,26 @@ extension LeaderState {
             return
         }
         let mine = runsOfJob[version.job] ?? []
+        if next.due > now.wall {
+            guard next.due <= now.wall.advanced(by: policy.lead) else { return }  // a timer that was left over
+            // What it would be decided by, the runs that are active when it is due, must be known already.
+            guard mine.isEmpty || entry.job.definition.overlap == .allow else {
+                wallTimers.insert(.due(version), at: next.due)
+                return
+            }
+        }
         // As many of those that are queued as may be active at once do not wait for another one.
         let queued = mine.reduce(0) { $0 + (runs[$1]?.run.state == .queued ? 1 : 0) }
         let waiting = min(queued, max(0, mine.count - max(1, entry.job.definition.maximumActive)))
         let situation = LaunchPlanner.Situation(
-            schedule: entry.schedule, definition: entry.job.definition, next: next, now: now.wall, active: mine.count,
-            waiting: waiting, suspension: suspension(of: entry.job.definition), policy: policy)
+            schedule: entry.schedule, definition: entry.job.definition, next: next, now: max(now.wall, next.due),
+            active: mine.count, waiting: waiting, suspension: suspension(of: entry.job.definition), policy: policy)
         guard let decision = LaunchPlanner.decide(situation) else {
             return  // A timer that was left over: the one for what is next stands already.
+        }
+        if next.due > now.wall, decision.isHeld || decision.findings.contains(where: { $0.verdict != .launched }) {
+            wallTimers.insert(.due(version), at: next.due)
+            return
         }
         if decision.isHeld { held.insert(version.job) } else { held.remove(version.job) }
         guard !decision.findings.isEmpty else { return }
@@ -147,7 +166,7 @@ extension LeaderState {
             } else if next.due <= now.wall {
                 postponed[version] = next.due
             } else {
-                wallTimers.insert(.due(version), at: next.due)
+                wallTimers.insert(.due(version), at: next.due.advanced(by: .zero - policy.lead))
             }
         } else {
             agenda[version.job] = nil

@@ -15,9 +15,10 @@ extension LeaderState {
     // MARK: Creating and replacing
 
     mutating func putJob(_ request: PutRequest, now: Moment) throws(DomainError) -> Job {
-        let existing = try replaced(by: request)
+        var existing = try replaced(by: request)
         let id = existing?.id ?? request.options.id ?? identifiers.job()
         let parents = try parentIDs(of: request.definition, id: id)
+        if let found = existing { existing = withdraw(found, now: now) }
         // The database's are newer than those of the agenda's copy; what this turn counts is added to them.
         let kept = existing.flatMap { facts[.id($0.id)] ?? $0 }?.counters
         let counters = request.counters ?? (request.options.keepsCounters ? kept : nil)
@@ -82,6 +83,21 @@ extension LeaderState {
             }
         }
         return cursor
+    }
+
+    /// Takes back what was decided ahead for a job that is being replaced: when it is due, the new version counts.
+    /// - Returns: the job as it stood before those decisions.
+    private mutating func withdraw(_ job: Job, now: Moment) -> Job {
+        var job = job
+        for id in runsOfJob[job.id] ?? [] {
+            guard let run = runs[id]?.run, Self.isAhead(run, now: now),
+                case .schedule(version: job.version, let index) = run.cause
+            else { continue }
+            end(id, in: .aborted, reason: "the job was replaced before it was due", record: nil, now: now)
+            if job.next.map({ index < $0.index }) ?? true { job.next = Occurrence(index: index, due: run.due) }
+            job.decidedThrough = min(job.decidedThrough ?? index - 1, index - 1)
+        }
+        return job
     }
 
     /// Sets where the schedule of a new version stands, and opens its era.

@@ -30,11 +30,11 @@ extension LeaderState {
     }
 
     /// Offers that a former leader, or this one before its state was read anew, has made and that are not claimed.
-    mutating func offerAgain(_ ids: [RunID]) {
+    mutating func offerAgain(_ ids: [RunID], now: Moment) {
         var offers: [String: [Offer]] = [:]
         for id in ids {
             guard let active = runs[id] else { continue }
-            offers[active.run.worker, default: []].append(offer(for: active))
+            offers[active.run.worker, default: []].append(offer(for: active, now: now))
         }
         send(offers)
     }
@@ -55,10 +55,10 @@ extension LeaderState {
             resetEdges(of: active.run.job.job)
         }
         steadyTimers.insert(.offerTimeout(active.run.attemptID), at: now.uptime + policy.offerTimeout)
-        return offer(for: active)
+        return offer(for: active, now: now)
     }
 
-    func offer(for active: ActiveRun) -> Offer {
+    func offer(for active: ActiveRun, now: Moment) -> Offer {
         let definition = active.definition
         let arguments = definition.argumentVector(adHoc: active.run.adHocArguments)
         let plugin = catalogue.plugins[definition.plugin]
@@ -70,6 +70,7 @@ extension LeaderState {
             environment: definition.environment, user: user.isEmpty ? definition.runAsUser : user,
             resources: definition.resources,
             constraints: definition.constraints, timeout: definition.timeout, startDeadline: active.run.startDeadline,
+            lead: Self.isAhead(active.run, now: now) ? now.wall.duration(to: active.run.due) : .zero,
             extras: extras(for: active, plugin: plugin))
     }
 

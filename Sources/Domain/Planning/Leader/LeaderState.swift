@@ -120,7 +120,7 @@ public struct LeaderState: Sendable {
         for edge in snapshot.edges { link(edge) }
         let found = snapshot.runs.sorted { ($0.due, $0.id) < ($1.due, $1.id) }
         for run in found { adopt(run, definition: snapshot.definitions[run.job], now: now) }
-        offerAgain(found.filter { $0.state == .offered }.map(\.id))
+        offerAgain(found.filter { $0.state == .offered }.map(\.id), now: now)
         // Only when all are known: one that is active blocks the others of its job, whatever their order.
         for run in found where run.state == .queued {
             if run.notBefore == nil { queue(run.id) } else { awaitTurn(run.id, now: now) }
