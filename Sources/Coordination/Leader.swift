@@ -365,6 +365,11 @@ public actor Leader: LeaderOffice {
 
     private func send(_ batch: OfferBatch, to worker: WorkerDescription) async throws {
         let attempts = batch.offers.map(\.attempt)
+        var batch = batch
+        // The commit has taken its time: what is left now is what counts.
+        for index in batch.offers.indices where batch.offers[index].lead > .zero {
+            batch.offers[index].lead = max(.zero, clock.now().duration(to: batch.offers[index].due))
+        }
         do {
             let reply = try await transport.offer(batch, to: worker)
             switch reply {

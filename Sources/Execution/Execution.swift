@@ -31,8 +31,6 @@ enum ExecutionLimits {
     /// From the claim on it can be ended, but no longer be taken back.
     static let claimAhead: Duration = .milliseconds(8)
     static let claimAheadForEach: Duration = .microseconds(100)
-    /// By so much an offer may have been on its way, for this worker's clock to be believed about when it is due.
-    static let clockAgreement: Duration = .milliseconds(50)
     /// Attempts that are claimed by one request.
     static let claimsPerRequest = 256
     /// An offer that no node answered a claim for is given up after this time, or at its start deadline.

@@ -21,7 +21,7 @@ public struct Offer: Hashable, Sendable {
     public var timeout: Duration?
     public var startDeadline: Instant?
     /// How long before `due` it was offered, by the cluster's clock; zero: it may be started at once. The worker's own
-    /// clock counts only where it agrees.
+    /// clock does not count.
     public var lead: Duration
     /// Nil: none of it.
     public var extras: OfferExtras?

@@ -1,6 +1,5 @@
 import Domain
 import Runtime
-import Timetable
 
 /// Attempts that are claimed by one request, and when.
 struct ClaimWave: Sendable, Equatable {
@@ -14,15 +13,12 @@ struct ClaimWave: Sendable, Equatable {
     }
 
     /// In the order of the offers. Those that start at the same instant go together, up to a number.
-    /// - Parameters:
-    ///   - received: when the offers came, by both clocks of this worker.
-    static func waves(
-        of offers: [Offer], accepted: [AttemptID], received: MonotonicInstant, wall: Instant
-    ) -> [ClaimWave] {
+    /// - Parameter received: when the offers came.
+    static func waves(of offers: [Offer], accepted: [AttemptID], received: MonotonicInstant) -> [ClaimWave] {
         let wanted = Set(accepted)
         var waves: [ClaimWave] = []
         for offer in offers where wanted.contains(offer.attempt) {
-            let startAt = startAt(offer, received: received, wall: wall)
+            let startAt = startAt(offer, received: received)
             if let last = waves.indices.last, waves[last].startAt == startAt,
                 waves[last].attempts.count < ExecutionLimits.claimsPerRequest
             {
@@ -34,13 +30,9 @@ struct ClaimWave: Sendable, Equatable {
         return waves
     }
 
-    /// The leader's word counts, how long it is until the offer is due, and what it took on its way makes it late. Only
-    /// a clock of this worker that says nearly the same knows better; one that was set wrong starts nothing early.
-    static func startAt(_ offer: Offer, received: MonotonicInstant, wall: Instant) -> MonotonicInstant? {
-        guard offer.lead > .zero else { return nil }
-        let rest = wall.duration(to: offer.due)
-        let onItsWay = offer.lead - rest
-        let agrees = onItsWay >= .zero && onItsWay <= ExecutionLimits.clockAgreement
-        return received.advanced(by: agrees ? max(.zero, rest) : offer.lead)
+    /// The leader says how long it is until then, and no clock of this worker that may have been set wrong: so nothing
+    /// starts early, and late by what the offer took on its way.
+    static func startAt(_ offer: Offer, received: MonotonicInstant) -> MonotonicInstant? {
+        offer.lead > .zero ? received.advanced(by: offer.lead) : nil
     }
 }

@@ -74,7 +74,7 @@ public actor WorkerAgent: Service {
     /// - Throws: `DomainError.unavailable` before the journal was read.
     public func offer(_ batch: OfferBatch) async throws(DomainError) -> OfferReply {
         guard isReady else { throw .unavailable("the worker is starting; offer again later") }
-        let (received, wall) = (timekeeper.monotonicNow, wallNow)
+        let received = timekeeper.monotonicNow
         guard batch.term >= highestTerm else { return .stale(highest: highestTerm) }
         let isNewTerm = batch.term > highestTerm
         guard await noteLeader(url: batch.leaderURL, term: batch.term) else { return .stale(highest: highestTerm) }
@@ -94,7 +94,7 @@ public actor WorkerAgent: Service {
                 accepted = []
             }
         }
-        for wave in ClaimWave.waves(of: batch.offers, accepted: accepted, received: received, wall: wall) {
+        for wave in ClaimWave.waves(of: batch.offers, accepted: accepted, received: received) {
             for attempt in wave.attempts { holdings[attempt]?.startAt = wave.startAt }
             startTask("claim") { await self.claim(wave) }
         }
