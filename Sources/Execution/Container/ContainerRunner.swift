@@ -44,7 +44,7 @@ final class ContainerRunner: Sendable {
             let (mounts, policy) = (wanted.mounts, settings.policy)
             wanted.mounts = try await files.run { try mounts.map { try Self.resolve($0, policy, sandbox) } }
             let log = try await files.run {
-                let log = try OutputLog(path: logPath, limit: logLimit)
+                let log = OutputLog(path: logPath, limit: logLimit)
                 for note in notes { try log.write(Array("\(note)\n".utf8)) }
                 return log
             }
@@ -184,7 +184,7 @@ final class ContainerRunner: Sendable {
     private func readLog(of container: String, _ attempt: AttemptID) async -> String {
         let (path, limit, engine, files) = (directory.logPath(attempt), logLimit, self.engine, self.files)
         do {
-            let output = try await files.run { try OutputLog(path: path, limit: limit) }
+            let output = try await files.run { OutputLog(path: path, limit: limit) }
             try await withDeadline(ContainerLimits.outputEnd, on: loop, "reading the output of \(attempt)") {
                 try await engine.output(of: container, follows: false) { bytes in
                     try await files.run { try output.write(bytes) }
