@@ -108,7 +108,7 @@ let package = Package(
         tests("HTTPTransportTests", ["HTTPTransport", "HTTP", "Runtime", "Compression", "TestSupport"]),
         tests("WorkerProtocolTests", ["WorkerProtocol", "Domain", "HTTP", "JSON", "Timetable"]),
         tests("CoordinationTests", ["Coordination", "Domain", "Runtime", "Timetable", "Storage"]),
-        tests("ExecutionTests", ["Execution", "Domain", "Runtime", "Timetable", "TestSupport"]),
+        tests("ExecutionTests", ["Execution", "Domain", "Runtime", "Timetable", "Compression", "JSON", "TestSupport"]),
         tests(
             "OutboundTests",
             [

@@ -274,6 +274,26 @@ int cspawn_pipe(int ends[2]) {
     return -1;
 }
 
+int cspawn_text(const void *bytes, size_t count) {
+    // As wide as a command's input may be: closing on exec is for everybody else.
+    int made = memfd_create("input", MFD_CLOEXEC);
+    if (made < 0) return -1;
+    const char *rest = bytes;
+    while (count > 0) {
+        ssize_t written = write(made, rest, count);
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) goto failed;
+        rest += written;
+        count -= (size_t)written;
+    }
+    if (lseek(made, 0, SEEK_SET) == 0) return raised(made);
+failed:;
+    int error = errno;
+    close(made);
+    errno = error;
+    return -1;
+}
+
 int cspawn_reap(pid_t process, struct cspawn_end *end) {
     int status = 0;
     pid_t reaped;

@@ -1,8 +1,8 @@
 // Compression: gzip (RFC 1952) by zlib, whole or piece by piece.
 //
-// `Gzip` compresses and expands what fits into memory at once; `GzipWriter` and `GzipReader` do it with a bounded piece
-// at a time. All of it is pure, and belongs on a `BlockingPool` where it is large. Tiny texts are framed as gzip without
-// being compressed: setting up zlib costs more than they would save.
+// `Gzip` compresses and expands what fits into memory at once; `GzipWriter` and `GzipReader` do it with a bounded
+// piece at a time. All of it is pure, and belongs on a `BlockingPool` where it is large. Tiny texts are framed as gzip
+// without being compressed: setting up zlib costs more than they would save.
 //
 // It refuses to know: files, sockets, HTTP.
 
@@ -23,6 +23,11 @@ public struct GzipError: Error, Sendable, CustomStringConvertible {
     public let code: Code
     public let message: String
     public var description: String { message }
+
+    public init(code: Code, message: String) {
+        self.code = code
+        self.message = message
+    }
 }
 
 /// The gzip format (RFC 1952) by zlib. Pure functions; what is large belongs on a `BlockingPool`, not on the loop.

@@ -85,6 +85,10 @@ final class CurlTransfer: @unchecked Sendable {
             setting.set(CURLOPT_FILETIME, 1)
             if request.resumesAt > 0 { setting.setOffset(CURLOPT_RESUME_FROM_LARGE, request.resumesAt) }
         }
+        if !request.verifiesCertificate {
+            setting.set(CURLOPT_SSL_VERIFYPEER, 0)
+            setting.set(CURLOPT_SSL_VERIFYHOST, 0)
+        }
         setting.set(CURLOPT_ERRORBUFFER, errorText)
         setting.set(CURLOPT_HEADERDATA, context)
         setting.set(CURLOPT_HEADERFUNCTION, curlHeaderLine)

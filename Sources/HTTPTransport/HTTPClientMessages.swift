@@ -18,6 +18,8 @@ public struct HTTPClientRequest: Sendable {
     public var maximumResponseBytes: Int
     /// Whether up to three redirects to http or https are followed; otherwise the 3xx is the answer.
     public var followRedirects: Bool
+    /// False: neither the certificate nor the name in it is checked. For whoever was asked to do so, alone.
+    public var verifiesCertificate = true
     /// `ftp://` is permitted too: it reads a file. Never by way of a redirect.
     public var allowsFTP = false
     /// Bytes of an FTP file that are left out at its beginning. For HTTP a `Range` header says so.

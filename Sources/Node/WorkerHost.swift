@@ -82,7 +82,7 @@ public struct WorkerHost: Sendable {
         settings.groups = configuration.groups
         settings.processLimit = configuration.processLimit
         settings.remainsGrace = configuration.killGrace
-        let launcher = try SpawnLauncher(settings, loop: loop, log: log)
+        let launcher = try SpawnLauncher(settings, loop: loop, http: HTTPTaskClient(client: client), log: log)
         defer { launcher.shutDown() }
         // Of their own: a thousand containers that are waited for, and downloads, must not hold up claims.
         let outboundClient = HTTPClient(loop: loop, connectionsPerHost: 0)
@@ -106,12 +106,16 @@ public struct WorkerHost: Sendable {
                     worker.containers.map { (engine.engine, containerSettings($0)) }
                 }, loop: loop, log: log),
             journal: journal, timekeeper: loop, log: log)
+        let shipper = LogShipper(
+            spool: launcher.logs, sink: HTTPLogSink(client: signed, nodes: configuration.nodes), timekeeper: loop,
+            log: log)
         let verifier = try MessageVerifier(ring: ring, direction: .nodeToWorker, name: configuration.name)
         let server = HTTPServer(
             HTTPServerConfiguration(
                 host: configuration.host, port: configuration.port, limits: HTTPLimits(body: WireLimits.body)),
             loop: loop, log: log,
-            handler: Self.handler(agent, SignedRoutes(verifier: verifier, clock: clock, log: log), description))
+            handler: Self.handler(
+                agent, launcher.logs, SignedRoutes(verifier: verifier, clock: clock, log: log), description))
         let port = try await server.start()
         log.notice(
             "listening on \(configuration.host):\(port), offering \(description.capacity.cpus) cpus, "
@@ -119,16 +123,22 @@ public struct WorkerHost: Sendable {
         log.notice(
             "hard limits: \(launcher.capabilities.text) (control groups: \(launcher.capabilities.kind)); "
                 + "limits of usage, log size and time are held by looking")
-        try await serve(agent, stop: stop)
+        try await serve(agent, shipper, stop: stop)
         await journal.close()
         await server.drain(deadline: .seconds(2))
     }
 
-    private func serve(_ agent: WorkerAgent, stop: @escaping @Sendable () async throws -> Void) async throws {
+    private func serve(
+        _ agent: WorkerAgent, _ shipper: LogShipper, stop: @escaping @Sendable () async throws -> Void
+    ) async throws {
         let grace = configuration.stopGrace
         try await withThrowingTaskGroup(of: Bool.self) { group in
             group.addTask(executorPreference: loop) {
                 try await agent.run()
+                return false
+            }
+            group.addTask(executorPreference: loop) {
+                try await shipper.run()
                 return false
             }
             group.addTask(executorPreference: loop) {
@@ -138,13 +148,17 @@ public struct WorkerHost: Sendable {
             if try await group.next() == true {
                 log.notice("stopping: ending what runs")
                 await agent.shutDown(grace: grace)
+                await shipper.flush(within: Self.lastLogs)
             }
             group.cancelAll()
         }
     }
 
+    /// Time for the logs of what ended last; what is left is sent by the next start.
+    private static let lastLogs = Duration.seconds(3)
+
     private static func handler(
-        _ agent: WorkerAgent, _ routes: SignedRoutes, _ description: WorkerDescription
+        _ agent: WorkerAgent, _ logs: LogSpool, _ routes: SignedRoutes, _ description: WorkerDescription
     ) -> HTTPHandler {
         var router = HTTPRouter()
         routes.on(&router, WorkerPath.offer) { body, _ in
@@ -154,6 +168,9 @@ public struct WorkerHost: Sendable {
         routes.on(&router, WorkerPath.kill) { body, _ in
             try await agent.kill(try WorkerMessageCoding.decodeKillRequest(body))
             return (200, Array("{}".utf8))
+        }
+        routes.on(&router, WorkerPath.readLog) { body, _ in
+            (200, WorkerMessageCoding.encode(try await logs.read(try WorkerMessageCoding.decodeLogRequest(body))))
         }
         let open = RouteMetadata(audience: .anyNode, needsKey: false)
         router.on(.get, "/ping", metadata: open) { _ in .text("pong\n") }

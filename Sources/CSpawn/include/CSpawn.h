@@ -80,6 +80,10 @@ int cspawn_start(const struct cspawn_request *request, struct cspawn_result *res
 /// becomes a command's output. Returns 0, or -1 with errno.
 int cspawn_pipe(int ends[2]);
 
+/// Makes a file in memory with this text, to be read from its beginning; close-on-exec and at least 3, for a command's
+/// input. Returns its descriptor, or -1 with errno.
+int cspawn_text(const void *bytes, size_t count);
+
 /// How a child ended.
 struct cspawn_end {
     /// Status of an exit; -1 when a signal ended it.

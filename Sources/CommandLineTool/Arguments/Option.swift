@@ -23,6 +23,8 @@ struct OptionDeclaration: Sendable {
     let help: String
     /// What the help says after the text: the default, the range.
     var notes: [String] = []
+    /// Short form of a flag: `-f`.
+    var letter: Character?
     var isRepeatable = false
     var isRequired = false
     /// Set by `Option`.
@@ -171,8 +173,12 @@ extension Option where Value == Duration {
 // MARK: Flags
 
 extension Option where Value == Bool {
-    static func flag(_ name: String, _ help: String) -> Self {
-        Option(OptionDeclaration(name, nil, help)) { texts throws(UsageError) in
+    /// - Parameter letter: its short form.
+    static func flag(_ name: String, letter: Character? = nil, _ help: String) -> Self {
+        var declaration = OptionDeclaration(name, nil, help)
+        declaration.letter = letter
+        if let letter { declaration.notes.append("short: -\(letter)") }
+        return Option(declaration) { texts throws(UsageError) in
             switch texts.last?.lowercased() {
             case nil, "false", "no", "off", "0": false
             case "true", "yes", "on", "1": true

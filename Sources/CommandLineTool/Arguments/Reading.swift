@@ -34,6 +34,9 @@ struct Reading {
 
     private mutating func readOption(_ word: String, _ rest: inout ArraySlice<String>) throws(UsageError) {
         guard word.hasPrefix("--") else {
+            if word.count == 2, let flag = declarations.values.first(where: { $0.letter == word.last }) {
+                return try add("true", to: flag, source: word, firstOfPlace: given[flag.name] == nil)
+            }
             throw UsageError("unknown option '\(word)': options begin with two dashes")
         }
         let parts = word.dropFirst(2).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)

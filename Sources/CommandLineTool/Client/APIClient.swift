@@ -2,6 +2,7 @@ import HTTP
 import HTTPTransport
 import JSON
 import Runtime
+import Synchronization
 
 /// Speaks to a cluster through any of its nodes.
 ///
@@ -58,6 +59,36 @@ struct APIClient: Sendable {
         }
     }
 
+    /// Reads an answer that any node gives, as it comes, however long that takes.
+    /// - Throws: `Failure` for anything but 200, and where it broke off.
+    func stream(_ target: String, _ receive: @escaping @Sendable ([UInt8]) async throws -> Void) async throws {
+        var base = url
+        while base.hasSuffix("/") { base.removeLast() }
+        var headers = HTTPHeaders()
+        if let key { headers["X-API-Key"] = key }
+        var request = HTTPClientRequest(
+            url: base + target, headers: headers, timeout: Self.longestStream, maximumResponseBytes: .max)
+        request.connectTimeout = .seconds(5)
+        let refusal = Mutex<[UInt8]>([])
+        do {
+            let head = try await http.stream(request) { head, bytes in
+                if head.status == 200 {
+                    try await receive(bytes)
+                } else {
+                    refusal.withLock { if $0.count < Self.longestRefusal { $0 += bytes } }
+                }
+            }
+            guard head.status == 200 else {
+                throw failure(head.status, refusal.withLock { $0 }, .get, target)
+            }
+        } catch let error as HTTPClientError {
+            throw Failure(status: nil, message: "\(error.message). --url or CARILLON_URL names another node")
+        }
+    }
+
+    private static let longestStream = Duration.seconds(14 * 86_400)
+    private static let longestRefusal = 64 * 1024
+
     /// One request through its redirects.
     private func exchange(
         _ method: HTTPMethod, _ firstURL: String, _ body: [UInt8]?
@@ -90,21 +121,25 @@ struct APIClient: Sendable {
     }
 
     private func failure(_ answer: HTTPClientResponse, _ method: HTTPMethod, _ target: String) -> Failure {
+        failure(answer.status, answer.body, method, target)
+    }
+
+    private func failure(_ status: Int, _ bytes: [UInt8], _ method: HTTPMethod, _ target: String) -> Failure {
         let path = target.prefix { $0 != "?" }
         // An answer without a body that can be read is reported by its status alone.
-        let body = try? JSONValue(parsing: answer.body)
+        let body = try? JSONValue(parsing: bytes)
         var message = body?["message"]?.stringValue ?? body?["description"]?.stringValue ?? ""
-        if message.isEmpty, answer.body.count <= 500 { message = String(decoding: answer.body, as: UTF8.self) }
+        if message.isEmpty, bytes.count <= 500 { message = String(decoding: bytes, as: UTF8.self) }
         message = Table.safe(message)
-        switch answer.status {
+        switch status {
         case 401:
             message += (message.isEmpty ? "" : ". ") + "A key is given by --key or CARILLON_API_KEY"
         case 503 where message.isEmpty: message = "the cluster has no leader at the moment; try again"
         default: break
         }
         return Failure(
-            status: answer.status,
-            message: "\(method) \(path): status \(answer.status)" + (message.isEmpty ? "" : ": \(message)"))
+            status: status,
+            message: "\(method) \(path): status \(status)" + (message.isEmpty ? "" : ": \(message)"))
     }
 }
 

@@ -23,6 +23,9 @@
 //   attempt  {"number": 0, "state": "failed", "worker": "worker-1", "started": instant | null,
 //             "finished": instant | null, "exit_code": 1 | null, "signal": 9 | null, "reason": "…", "output_tail": "…"}
 //
+// GET  /carillon/v1/runs/{id}/log                plain text, over all tries; ?attempt=N, ?follow=1, ?from=TRY:BYTES,
+//                                                ?format=text|gzip|events (server-sent events, which follow the run)
+//
 // GET  /carillon/v1/ledger?from=INSTANT&to=INSTANT&job=NAME    what became of the occurrences due in [from, to)
 //
 //   ledger   {"from": instant, "to": instant, "entries": [entry…], "truncated": false}, in order of first_due
@@ -50,6 +53,13 @@ enum ManagementRoute {
 
     static func run(_ id: String) -> String {
         prefix + "runs/" + PercentCoding.encodePathSegment(id)
+    }
+
+    static func log(_ id: String, attempt: Int?, follows: Bool) -> String {
+        var items = ["format=text"]
+        if let attempt { items.append("attempt=\(attempt)") }
+        if follows { items.append("follow=1") }
+        return run(id) + "/log?" + items.joined(separator: "&")
     }
 
     static func ledger(from: String?, to: String?, job: String?) -> String {

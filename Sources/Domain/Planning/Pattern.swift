@@ -59,6 +59,26 @@ struct Pattern: Sendable {
         return current.contains { if case .accept = program[$0] { true } else { false } }
     }
 
+    /// Whether the pattern matches some part of the text.
+    func occurs(in text: String) -> Bool {
+        let scalars = Array((ignoresCase ? text.lowercased() : text).unicodeScalars)
+        var marks = [Int](repeating: -1, count: program.count)
+        var current: [Int] = []
+        for position in 0...scalars.count {
+            // A match may begin here as well as at every place before.
+            follow(0, at: position, of: scalars.count, &marks, &current)
+            if current.contains(where: { if case .accept = program[$0] { true } else { false } }) { return true }
+            guard position < scalars.count else { break }
+            var next: [Int] = []
+            for index in current {
+                guard case .scalar(let set) = program[index], set.contains(scalars[position]) else { continue }
+                follow(index + 1, at: position + 1, of: scalars.count, &marks, &next)
+            }
+            current = next
+        }
+        return false
+    }
+
     /// Adds all steps that are reached from `first` without reading a character; each at most once for a position.
     private func follow(_ first: Int, at position: Int, of count: Int, _ marks: inout [Int], _ list: inout [Int]) {
         var stack = [first]

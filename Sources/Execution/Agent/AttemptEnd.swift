@@ -1,4 +1,5 @@
 import Domain
+import Timetable
 
 /// How an attempt ended, in the words of the domain.
 enum AttemptEnd {
@@ -16,13 +17,36 @@ enum AttemptEnd {
             return (outcome(end.status), problem)
         }
         // Asked to end, but it had ended by itself: then that is what happened.
-        guard end.wasEnded, let ending else { return (outcome(end.status), reason(end.status)) }
+        guard end.wasEnded, let ending else {
+            if let task = end.task { return (task.outcome, task.reason) }
+            return (outcome(end.status), reason(end.status))
+        }
         switch ending {
         case .aborted: return (.aborted, "ended on request")
         case .stopped: return (.interrupted, "the worker was stopped")
         case .timedOut: return (.timedOut, timeoutReason(offer.timeout))
         case .exceeded(let limit, let reason): return (.exceeded(limit), reason)
         }
+    }
+
+    /// What is told of a plugin's task: what it said itself, unless it was ended from outside.
+    static func task(_ end: ProcessEnd, outcome: AttemptOutcome, reason: String) -> TaskEnd? {
+        guard let task = end.task, outcome != task.outcome || reason != task.reason else { return end.task }
+        return task.overruled(by: "Job Aborted: \(reason)")
+    }
+
+    /// The last lines of its log.
+    static func footer(_ outcome: AttemptOutcome, reason: String, task: TaskEnd?, offer: Offer, now: Instant) -> String
+    {
+        let retries = outcome == .aborted ? 0 : offer.extras?.plugin?.retriesLeft ?? 0
+        let isSuccess = outcome == .exited(code: 0) || outcome == .reported(isSuccess: true)
+        var code: String?
+        if case .exited(let number) = outcome { code = String(number) }
+        // A word stands in quotes there.
+        if let said = task?.result.code { code = said.filter { $0 != "\"" } }
+        return LogText.footer(
+            isSuccess: isSuccess, code: code == "1" ? nil : code, description: task?.result.description ?? reason,
+            retriesLeft: retries, now: now)
     }
 
     /// Cronicle's text (cronicle.md §2.9), which its chains by failure look at.

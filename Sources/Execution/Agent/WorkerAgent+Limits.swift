@@ -15,6 +15,17 @@ extension WorkerAgent {
             let samples = await launcher.sample().sorted { $0.attempt < $1.attempt }
             let now = timekeeper.monotonicNow
             for sample in samples { await observe(sample, now: now) }
+            await listen()
+        }
+    }
+
+    /// What plugins' tasks have told since the last look.
+    private func listen() async {
+        for (attempt, holding) in holdings.sorted(by: { $0.key < $1.key }) where holding.offer?.extras?.plugin != nil {
+            guard let news = await holding.process?.news() else { continue }
+            // It has ended meanwhile, and all that it told is in its report.
+            guard holdings[attempt]?.phase == .started else { continue }
+            holdings[attempt]?.details.reported = news
         }
     }
 

@@ -36,6 +36,8 @@ extension WorkerAgent {
         for attempt in spool.prefix(ExecutionLimits.reportsPerRequest) {
             guard let report = holdings[attempt]?.report else { continue }
             bytes += report.outputTail.utf8.count + report.reason.utf8.count
+            // Twice: what is handed on is told apart too.
+            bytes += 2 * (report.details?.reported.utf8.count ?? 0)
             if !batch.isEmpty, bytes > ExecutionLimits.reportBytesPerRequest { break }
             batch.append(report)
         }

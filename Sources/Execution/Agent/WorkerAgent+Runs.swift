@@ -26,7 +26,7 @@ extension WorkerAgent {
         }
         await noteStart(attempt, process)
         let end = await outlive(attempt, process, timeout: offer.timeout)
-        report(attempt, end, offer: offer)
+        await report(attempt, end, of: process, offer: offer)
         await process.discard()
     }
 
@@ -124,8 +124,18 @@ extension WorkerAgent {
         }
     }
 
-    private func report(_ attempt: AttemptID, _ end: ProcessEnd, offer: Offer) {
+    private func report(
+        _ attempt: AttemptID, _ end: ProcessEnd, of process: any RunningProcess, offer: Offer
+    ) async {
         let (outcome, reason) = AttemptEnd.describe(end, ending: holdings[attempt]?.ending, offer: offer)
+        let task = AttemptEnd.task(end, outcome: outcome, reason: reason)
+        // Who reads the log because the run has ended finds it whole.
+        await process.conclude(
+            AttemptEnd.footer(outcome, reason: reason, task: task, offer: offer, now: wallNow))
+        if let task {
+            holdings[attempt]?.details.reported = task.reported
+            holdings[attempt]?.details.result = task.result
+        }
         holdings[attempt]?.details.logBytes = end.outputBytes
         holdings[attempt]?.details.survivors = end.survivors
         survivors += end.survivors

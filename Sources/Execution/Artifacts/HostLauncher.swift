@@ -26,7 +26,7 @@ public final class HostLauncher: ProcessLauncher {
             timekeeper: loop)
         self.containers = containers.map {
             ContainerRunner(
-                $0.engine, $0.settings, directory: processes.directory, logLimit: processes.settings.logLimit,
+                $0.engine, $0.settings, directory: processes.directory, logs: processes.logs,
                 loop: loop,
                 meter: processes.meter, log: log)
         }

@@ -75,10 +75,8 @@ final class ToolRunner: Sendable {
                 executable: executable, arguments: [call.tool] + call.arguments, environment: environment,
                 user: nobody.map { UserIdentity(name: "tools", user: $0.user, group: $0.group, groups: [], home: "/") },
                 sandbox: call.directory, workingDirectory: "", group: nil
-            ).withRequest(input: input, output: output, noNewPrivileges: true) { request in
-                var request = request.pointee
-                request.error = error
-                return cspawn_start(&request, &result)
+            ).withRequest(input: input, output: output, error: error, noNewPrivileges: true) {
+                cspawn_start($0, &result)
             }
             return status == 0 ? result.process : nil
         }

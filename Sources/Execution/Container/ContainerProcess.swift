@@ -8,6 +8,7 @@ actor ContainerProcess: RunningProcess {
     private let attempt: AttemptID
     private let engine: any ContainerEngine
     private let output: OutputLog
+    private let logs: LogSpool
     private let files: BlockingPool
     private let loop: EventLoop
     private let log: Log
@@ -27,7 +28,7 @@ actor ContainerProcess: RunningProcess {
 
     init(
         _ container: String, attempt: AttemptID, identity: ProcessIdentity, engine: any ContainerEngine,
-        output: OutputLog, files: BlockingPool, loop: EventLoop, log: Log,
+        output: OutputLog, logs: LogSpool, files: BlockingPool, loop: EventLoop, log: Log,
         whenEnded: @escaping @Sendable () -> Void, whenDiscarded: @escaping @Sendable () async -> Void
     ) async {
         self.whenEnded = whenEnded
@@ -36,6 +37,7 @@ actor ContainerProcess: RunningProcess {
         self.identity = identity
         self.engine = engine
         self.output = output
+        self.logs = logs
         self.files = files
         self.loop = loop
         self.log = log
@@ -68,6 +70,12 @@ actor ContainerProcess: RunningProcess {
         wasEnded = true
         giveUpAt = loop.monotonicNow.advanced(by: grace + ExecutionLimits.afterKill)
         loop.start("stop \(attempt)") { await self.stop(grace) }
+    }
+
+    func conclude(_ footer: String) async {
+        let (logs, attempt) = (self.logs, self.attempt)
+        // A pool that is shut down leaves the log to the next start, which sends it as it is.
+        try? await files.run { logs.close(attempt, footer: footer) }
     }
 
     func discard() async {
@@ -120,14 +128,11 @@ actor ContainerProcess: RunningProcess {
     }
 
     private func describe(_ state: ContainerState?, wasKilledForMemory: Bool) async -> ProcessEnd {
-        let output = self.output
-        // Fails when the pool is shut down: then there is nobody to read it.
-        let finished = try? await files.run { output.finish() }
-        let problem = outputProblem ?? finished?.failure?.message
         // An engine writes a signal as 128 and its number, and so does a shell: the status is left as it is.
         let status = state.map { ProcessEnd.Status.exited(code: $0.exitCode) } ?? .signalled(9)
         var end = ProcessEnd(
-            status: status, wasEnded: wasEnded, outputTail: finished?.tail ?? "", outputProblem: problem)
+            status: status, wasEnded: wasEnded, outputTail: output.tail, outputProblem: outputProblem)
+        end.outputBytes = output.outputBytes
         end.wasKilledForMemory = wasKilledForMemory && state?.exitCode != 0
         return end
     }

@@ -2,27 +2,29 @@ import CSpawn
 import Domain
 import Glibc
 import Runtime
+import Synchronization
+import Timetable
 
 /// Starts runs in containers, and clears away what a former process of the worker has left.
 final class ContainerRunner: Sendable {
     private let engine: any ContainerEngine
     private let settings: ContainerSettings
     private let directory: WorkDirectory
-    private let logLimit: Int
+    private let logs: LogSpool
     private let loop: EventLoop
     private let meter: UsageMeter
     private let log: Log
     private let files = BlockingPool(threads: 2, queueLimit: 65_536)
 
     init(
-        _ engine: any ContainerEngine, _ settings: ContainerSettings, directory: WorkDirectory, logLimit: Int,
+        _ engine: any ContainerEngine, _ settings: ContainerSettings, directory: WorkDirectory, logs: LogSpool,
         loop: EventLoop, meter: UsageMeter, log: Log
     ) {
         self.meter = meter
         self.engine = engine
         self.settings = settings
         self.directory = directory
-        self.logLimit = logLimit
+        self.logs = logs
         self.loop = loop
         self.log = log
     }
@@ -38,13 +40,16 @@ final class ContainerRunner: Sendable {
             processorCount: HostFacts.processorCount, processLimit: settings.processLimit,
             enforced: settings.enforced)
         var wanted = try ContainerOrder(offer, spec, user: user, at: place)
-        let (logPath, logLimit) = (directory.logPath(offer.attempt), self.logLimit)
+        let (logs, header) = (
+            self.logs, LogText.header(order, now: Instant(microseconds: loop.wallMicroseconds))
+        )
         let result: Result<any RunningProcess, LaunchError>
         do {
             let (mounts, policy) = (wanted.mounts, settings.policy)
             wanted.mounts = try await files.run { try mounts.map { try Self.resolve($0, policy, sandbox) } }
             let log = try await files.run {
-                let log = OutputLog(path: logPath, limit: logLimit)
+                let log = try logs.open(offer.attempt)
+                try log.annotate(header)
                 for note in notes { try log.write(Array("\(note)\n".utf8)) }
                 return log
             }
@@ -56,7 +61,7 @@ final class ContainerRunner: Sendable {
                     attempt: offer.attempt, command: identity.process, sandbox: sandbox, group: nil, log: log))
             result = .success(
                 await ContainerProcess(
-                    container, attempt: offer.attempt, identity: identity, engine: engine, output: log, files: files,
+                    container, attempt: offer.attempt, identity: identity, engine: engine, output: log, logs: logs, files: files,
                     loop: loop, log: self.log, whenEnded: { [meter] in meter.remove(offer.attempt) },
                     whenDiscarded: whenDiscarded))
         } catch let error as LaunchError {
@@ -67,6 +72,12 @@ final class ContainerRunner: Sendable {
             result = .failure(LaunchError("the container engine: \(error.message)"))
         } catch {
             result = .failure(LaunchError("the container was not started: \(error)"))
+        }
+        if case .failure(let error) = result {
+            let footer = LogText.footer(
+                isSuccess: false, description: error.message, now: Instant(microseconds: loop.wallMicroseconds))
+            // A pool that is shut down leaves the log to the next start, which sends it as it is.
+            try? await files.run { logs.close(offer.attempt, footer: footer) }
         }
         return try result.get()
     }
@@ -180,20 +191,25 @@ final class ContainerRunner: Sendable {
         return tail
     }
 
-    /// All of it again, into the run's log: the engine has what the former process had not read yet.
+    /// The end of its output: the engine has what the former process had not read yet.
     private func readLog(of container: String, _ attempt: AttemptID) async -> String {
-        let (path, limit, engine, files) = (directory.logPath(attempt), logLimit, self.engine, self.files)
+        let engine = self.engine
+        let tail = SharedTail()
         do {
-            let output = try await files.run { OutputLog(path: path, limit: limit) }
             try await withDeadline(ContainerLimits.outputEnd, on: loop, "reading the output of \(attempt)") {
-                try await engine.output(of: container, follows: false) { bytes in
-                    try await files.run { try output.write(bytes) }
-                }
+                try await engine.output(of: container, follows: false) { bytes in tail.append(bytes[...]) }
             }
-            return try await files.run { output.finish().tail }
+            return tail.text
         } catch {
             log.warning("the output of \(attempt) is not complete: \(error)")
-            return OutputLog.tail(path: path)
+            return OutputLog.tail(path: directory.logPath(attempt))
         }
     }
+}
+
+/// The end of an output that comes in pieces.
+private final class SharedTail: Sendable {
+    private let tail = Mutex(OutputTail())
+    var text: String { tail.withLock { $0.text } }
+    func append(_ bytes: ArraySlice<UInt8>) { tail.withLock { $0.append(bytes) } }
 }

@@ -97,7 +97,7 @@ final class UsageMeter: Sendable {
             entries[subject.attempt]?.memory = memory
         }
         return UsageSample(
-            attempt: subject.attempt, cpu: cpu, memory: memory, output: Int64(subject.log.total),
+            attempt: subject.attempt, cpu: cpu, memory: memory, output: subject.log.outputBytes,
             wasKilledForMemory: subject.group?.wasKilledForMemory() ?? false)
     }
 

@@ -44,6 +44,14 @@ final class ChildTable: @unchecked Sendable {
         if let child = start() { known.withLock { _ = $0.insert(child) } }
     }
 
+    /// Runs the body while no start is under way: a file that is written meanwhile is not open for writing in a child
+    /// that has not executed yet, which would keep everybody from executing the file.
+    func withoutStarts<T>(_ body: () throws(LaunchError) -> T) throws(LaunchError) -> T {
+        pthread_rwlock_wrlock(lock)
+        defer { pthread_rwlock_unlock(lock) }
+        return try body()
+    }
+
     /// After the child was reaped.
     func remove(_ child: Int32) {
         known.withLock { _ = $0.remove(child) }

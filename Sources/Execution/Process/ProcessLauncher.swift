@@ -79,8 +79,19 @@ public protocol RunningProcess: Sendable {
     /// Begins to end it with its descendants: TERM at once, KILL after the grace. A second call changes nothing.
     func end(grace: Duration) async
 
+    /// What a plugin's task has told, as the text of a JSON object; nil where that is nothing new since the last call.
+    func news() async -> String?
+
+    /// After the end: writes the last lines of the log, and closes it.
+    func conclude(_ footer: String) async
+
     /// After the end: removes the sandbox.
     func discard() async
+}
+
+extension RunningProcess {
+    public func news() async -> String? { nil }
+    public func conclude(_ footer: String) async {}
 }
 
 public struct ProcessEnd: Hashable, Sendable {
@@ -100,6 +111,8 @@ public struct ProcessEnd: Hashable, Sendable {
     /// Processes of it that were still alive long after KILL.
     public var survivors = 0
     public var outputBytes: Int64 = 0
+    /// Of a plugin's task.
+    var task: TaskEnd?
 
     public init(status: Status, wasEnded: Bool, outputTail: String, outputProblem: String? = nil) {
         self.status = status

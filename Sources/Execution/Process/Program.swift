@@ -17,7 +17,8 @@ struct Program: Sendable {
 
     /// The request points into memory that lives as long as the body runs.
     func withRequest(
-        input: Int32, output: Int32, noNewPrivileges: Bool, _ body: (UnsafePointer<cspawn_request>) -> Int32
+        input: Int32, output: Int32, error: Int32, noNewPrivileges: Bool,
+        _ body: (UnsafePointer<cspawn_request>) -> Int32
     ) -> Int32 {
         CStrings.with(arguments) { arguments in
             CStrings.with(environment) { environment in
@@ -26,7 +27,7 @@ struct Program: Sendable {
                         (group?.tasks ?? []).withUnsafeBufferPointer { tasks in
                             var request = cspawn_request(
                                 executable: paths[0], arguments: arguments, environment: environment,
-                                directory: paths[1], input: input, output: output, error: output,
+                                directory: paths[1], input: input, output: output, error: error,
                                 changes_user: user != nil, user: user?.user ?? 0, group: user?.group ?? 0,
                                 groups: groups.baseAddress, group_count: groups.count,
                                 no_new_privileges: noNewPrivileges,

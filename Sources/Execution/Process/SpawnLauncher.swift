@@ -3,6 +3,7 @@ public import Domain
 import Glibc
 public import Runtime
 import Synchronization
+import Timetable
 
 /// How commands are run on this machine.
 public struct SpawnSettings: Sendable {
@@ -12,8 +13,8 @@ public struct SpawnSettings: Sendable {
     public var path: String
     /// Bytes of a run's output that are kept.
     public var logLimit = 16 * 1024 * 1024
-    /// Logs of ended runs that are kept: so many, and so long.
-    public var keptLogs = 1_000
+    /// Logs of ended runs that no node has stored yet: so many, and so long.
+    public var keptLogs = 50_000
     public var keptLogAge: Duration = .seconds(7 * 86_400)
     /// For processes that a command leaves behind when it ends.
     public var remainsGrace: Duration = .seconds(10)
@@ -39,7 +40,10 @@ public final class SpawnLauncher: ProcessLauncher {
     let directory: WorkDirectory
     private let loop: EventLoop
     private let log: Log
+    private let http: (any TaskHTTP)?
     let children = ChildTable()
+    /// What tries have written, while they run and until it is stored.
+    public let logs: LogSpool
     private let groups: ControlGroups?
     let meter: UsageMeter
     /// What this machine lets the worker enforce.
@@ -58,12 +62,17 @@ public final class SpawnLauncher: ProcessLauncher {
 
     /// Makes this process the reaper of its descendants, and the directories below the work directory.
     /// - Throws: `LaunchError`.
-    public init(_ settings: SpawnSettings, loop: EventLoop, log: Log = Log("launcher")) throws(LaunchError) {
+    /// - Parameter http: for the URL plugin; nil: there is none.
+    public init(
+        _ settings: SpawnSettings, loop: EventLoop, http: (any TaskHTTP)? = nil, log: Log = Log("launcher")
+    ) throws(LaunchError) {
         self.settings = settings
+        self.http = http
         self.loop = loop
         self.log = log
         directory = try WorkDirectory(root: settings.workDirectory)
         leftSandboxes = directory.sandboxNames()
+        logs = LogSpool(directory: directory, limit: settings.logLimit, timekeeper: loop)
         meter = UsageMeter(children: children)
         (groups, capabilities) = ControlGroups.detect(settings.groups, owner: directory.mark)
         // At least 3, as the child's part needs it, even where standard descriptors are closed.
@@ -90,6 +99,9 @@ public final class SpawnLauncher: ProcessLauncher {
     public func launch(_ order: LaunchOrder) async throws(LaunchError) -> any RunningProcess {
         let attempt = order.offer.attempt
         active.withLock { _ = $0.insert(attempt) }
+        if let plugin = order.offer.extras?.plugin, StockPlugin(rawValue: plugin.plugin.command) == .url {
+            return try await launchURL(plugin, order)
+        }
         let parts: SpawnedProcess.Parts
         do {
             parts = try await spawns.run { try self.start(order) }
@@ -98,8 +110,8 @@ public final class SpawnLauncher: ProcessLauncher {
             throw (error as? LaunchError) ?? LaunchError("the command was not started: \(error)")
         }
         let process = SpawnedProcess(
-            parts, loop: loop, files: files, children: children, directory: directory, grace: settings.remainsGrace,
-            log: log,
+            parts, loop: loop, files: files, children: children, directory: directory, logs: logs,
+            grace: settings.remainsGrace, log: log,
             whenEnded: { [meter, groups] in
                 meter.remove(attempt)
                 if let group = parts.group { groups?.giveBack(group) }
@@ -112,18 +124,39 @@ public final class SpawnLauncher: ProcessLauncher {
         return process
     }
 
+    private func launchURL(
+        _ plugin: PluginOffer, _ order: LaunchOrder
+    ) async throws(LaunchError) -> any RunningProcess {
+        let attempt = order.offer.attempt
+        let task: URLTask
+        do {
+            guard let http else { throw LaunchError("this worker has no HTTP client for the URL plugin") }
+            let (loop, files, logs) = (self.loop, self.files, self.logs)
+            let (log, request) = try await files.run {
+                try self.beginningLog(of: order) { log throws(LaunchError) in
+                    let parameters = try PluginParameters(plugin)
+                    let job = try PluginJob.object(
+                        plugin, order, parameters: parameters, logPath: log.path,
+                        now: Instant(microseconds: loop.wallMicroseconds))
+                    return (log, try URLPlugin(parameters, job: job))
+                }
+            }
+            task = URLTask(
+                attempt, request, http: http, log: log, logs: logs, pool: files, loop: loop,
+                whenDiscarded: { [weak self] in self?.active.withLock { _ = $0.remove(attempt) } })
+        } catch {
+            active.withLock { _ = $0.remove(attempt) }
+            throw (error as? LaunchError) ?? LaunchError("the request was not sent: \(error)")
+        }
+        await task.begin()
+        return task
+    }
+
     public func sample() async -> [UsageSample] {
         let meter = self.meter
         // A pool that is full or shut down: the next look will do.
         return (try? await files.run { meter.sample() }) ?? []
     }
-
-    /// Keeps the sandbox and the log of a try that is being prepared, or that somebody else runs.
-    func hold(_ attempt: AttemptID) { active.withLock { _ = $0.insert(attempt) } }
-
-    func release(_ attempt: AttemptID) { active.withLock { _ = $0.remove(attempt) } }
-
-    var held: Set<AttemptID> { active.withLock { $0 } }
 
     public func endSurvivors(_ survivors: [Survivor], grace: Duration) async -> [AttemptID: String] {
         let directory = self.directory
@@ -150,11 +183,18 @@ public final class SpawnLauncher: ProcessLauncher {
         }
         let running = Set(active.withLock { $0 }.map(directory.sandboxName))
         // Fails by cancellation only; reports go without the ends of their logs then.
-        let tails = try? await files.run { [leftSandboxes] in
+        let now = Instant(microseconds: loop.wallMicroseconds)
+        let adopted = active.withLock { $0 }
+        let tails = try? await files.run { [leftSandboxes, logs] in
             var tails: [AttemptID: String] = [:]
             for survivor in survivors {
                 tails[survivor.attempt] = OutputLog.tail(path: directory.logPath(survivor.attempt))
             }
+            let footer = LogText.footer(
+                isSuccess: false, description: "the worker restarted while the command ran", now: now)
+            logs.recover(
+                except: adopted,
+                footers: Dictionary(survivors.map { ($0.attempt, footer) }, uniquingKeysWith: { first, _ in first }))
             for name in leftSandboxes where !running.contains(name) { directory.removeSandbox(named: name) }
             return tails
         }
@@ -188,14 +228,40 @@ public final class SpawnLauncher: ProcessLauncher {
 
     // MARK: On the pool
 
+    private func command(of offer: Offer) throws(LaunchError) -> (String, [String]) {
+        if offer.shell { return (ExecutablePath.shell, [ExecutablePath.shell, "-c", offer.command]) }
+        return (try ExecutablePath.resolve(offer.command, path: settings.path), [offer.command] + offer.arguments)
+    }
+
     private func start(_ order: LaunchOrder) throws(LaunchError) -> SpawnedProcess.Parts {
+        try beginningLog(of: order) { log throws(LaunchError) in try start(order, log: log) }
+    }
+
+    /// Opens the log with its header. Where the body fails, the log says why, and is closed.
+    private func beginningLog<T>(
+        of order: LaunchOrder, _ body: (OutputLog) throws(LaunchError) -> T
+    ) throws(LaunchError) -> T {
+        let log = try logs.open(order.offer.attempt)
+        do throws(LaunchError) {
+            try log.annotate(LogText.header(order, now: Instant(microseconds: loop.wallMicroseconds)))
+            return try body(log)
+        } catch {
+            logs.close(
+                order.offer.attempt,
+                footer: LogText.footer(
+                    isSuccess: false, description: error.message,
+                    retriesLeft: order.offer.extras?.plugin?.retriesLeft ?? 0,
+                    now: Instant(microseconds: loop.wallMicroseconds)))
+            throw error
+        }
+    }
+
+    private func start(_ order: LaunchOrder, log: OutputLog) throws(LaunchError) -> SpawnedProcess.Parts {
         let offer = order.offer
         let extras = offer.extras ?? .none
         var user: UserIdentity? = order.user.isEmpty ? nil : try UserIdentity.named(order.user)
         if !extras.group.isEmpty { user = try (user ?? own).inGroup(extras.group) }
         let shown = user ?? own
-        let executable =
-            offer.shell ? ExecutablePath.shell : try ExecutablePath.resolve(offer.command, path: settings.path)
         let sandbox =
             order.isSandboxReady
             ? directory.sandbox(offer.attempt) : try directory.makeSandbox(offer.attempt, owner: user)
@@ -203,17 +269,27 @@ public final class SpawnLauncher: ProcessLauncher {
         do throws(LaunchError) {
             group = try groups?.take(
                 GroupLimits(offer.resources, extras.limits, processes: settings.processLimit))
-            let log = OutputLog(path: directory.logPath(offer.attempt), limit: settings.logLimit)
+            let loop = self.loop
+            let task = try extras.plugin.map { plugin throws(LaunchError) in
+                try PluginTask(plugin, order, log: log, sandbox: sandbox) {
+                    Instant(microseconds: loop.wallMicroseconds)
+                }
+            }
+            let (executable, arguments) =
+                if let task {
+                    try task.program(path: settings.path, sandbox: sandbox, user: user, children: children)
+                } else {
+                    try command(of: offer)
+                }
             let environment = TaskEnvironment(
                 offer: offer, hostName: order.hostName, sandbox: sandbox, userName: shown.name, home: shown.home,
-                path: settings.path)
+                path: settings.path, plugin: task?.environment)
             for note in order.notes + environment.notes { try log.write(Array("\(note)\n".utf8)) }
-            let arguments =
-                offer.shell ? [ExecutablePath.shell, "-c", offer.command] : [offer.command] + offer.arguments
+            let ownDirectory = extras.workingDirectory.isEmpty ? task?.workingDirectory : nil
             let program = Program(
                 executable: executable, arguments: arguments, environment: environment.entries, user: user,
-                sandbox: sandbox, workingDirectory: extras.workingDirectory, group: group)
-            return try execute(program, log: log, attempt: offer.attempt)
+                sandbox: sandbox, workingDirectory: ownDirectory ?? extras.workingDirectory, group: group)
+            return try execute(program, log: log, task: task, attempt: offer.attempt)
         } catch {
             if let group { groups?.giveBack(group) }
             _ = directory.removeSandbox(offer.attempt)
@@ -222,26 +298,24 @@ public final class SpawnLauncher: ProcessLauncher {
     }
 
     private func execute(
-        _ program: Program, log: OutputLog, attempt: AttemptID
+        _ program: Program, log: OutputLog, task: PluginTask?, attempt: AttemptID
     ) throws(LaunchError) -> SpawnedProcess.Parts {
-        var ends: [Int32] = [-1, -1]
-        guard cspawn_pipe(&ends) == 0 else { throw FileFailure.launch("cannot make a pipe for the output") }
-        // Else `echo >/dev/stderr` of another user would be refused.
-        if let user = program.user { _ = fchown(ends[1], user.user, user.group) }
+        var pipes = try PipeSet(separatesErrors: task != nil, user: program.user)
+        if let task { pipes.input = try task.openInput() }
+        defer { pipes.close() }
         var result = cspawn_result()
         for pause in Self.busyPauses {
             children.starting {
                 let status = program.withRequest(
-                    input: null, output: ends[1], noNewPrivileges: settings.noNewPrivileges
+                    input: pipes.input ?? null, output: pipes.output[1], error: pipes.errors[1],
+                    noNewPrivileges: settings.noNewPrivileges
                 ) { cspawn_start($0, &result) }
                 return status == 0 ? result.process : nil
             }
             guard result.error == ETXTBSY else { break }
             usleep(pause)
         }
-        close(ends[1])
         guard result.error == 0 else {
-            close(ends[0])
             throw SpawnFailure.error(
                 step: result.step, number: result.error, executable: program.executable,
                 user: program.user?.name ?? UserIdentity.own().name)
@@ -251,8 +325,10 @@ public final class SpawnLauncher: ProcessLauncher {
         _ = cspawn_read_process(result.process, &facts)
         let identity = ProcessIdentity(
             process: result.process, startTime: facts.start_time, machineBoot: machineBoot)
+        let readers = pipes.takeReaders()
         return SpawnedProcess.Parts(
-            identity: identity, pidfd: result.pidfd, output: ends[0], log: log, sandbox: program.sandbox,
+            identity: identity, pidfd: result.pidfd, output: readers.output, errors: readers.errors, log: log,
+            task: task, sandbox: program.sandbox,
             attempt: attempt, group: program.group)
     }
 }

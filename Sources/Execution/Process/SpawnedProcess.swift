@@ -15,13 +15,16 @@ actor SpawnedProcess: RunningProcess {
     private let grace: Duration
     private let group: RunGroup?
     private let log: OutputLog
+    private let logs: LogSpool
+    private let task: PluginTask?
     private let whenEnded: @Sendable () -> Void
     private let whenDiscarded: @Sendable () -> Void
     private let logOutput: @Sendable (String) -> Void
 
     private var pidfd: Int32
     private var watch: Watch?
-    private var pump: OutputPump?
+    private var pumps: [OutputPump] = []
+    private var toldNews = 0
     private var status: ProcessEnd.Status?
     /// From then on what still lives is killed.
     private var killFrom: MonotonicInstant?
@@ -35,7 +38,11 @@ actor SpawnedProcess: RunningProcess {
         let identity: ProcessIdentity
         let pidfd: Int32
         let output: Int32
+        /// -1: in the same pipe as the output.
+        let errors: Int32
         let log: OutputLog
+        /// Nil for a command.
+        let task: PluginTask?
         let sandbox: String
         let attempt: AttemptID
         let group: RunGroup?
@@ -46,7 +53,7 @@ actor SpawnedProcess: RunningProcess {
     ///   - whenDiscarded: called once after its sandbox was removed.
     init(
         _ parts: Parts, loop: EventLoop, files: BlockingPool, children: ChildTable, directory: WorkDirectory,
-        grace: Duration, log: Log, whenEnded: @escaping @Sendable () -> Void,
+        logs: LogSpool, grace: Duration, log: Log, whenEnded: @escaping @Sendable () -> Void,
         whenDiscarded: @escaping @Sendable () -> Void
     ) {
         identity = parts.identity
@@ -60,6 +67,8 @@ actor SpawnedProcess: RunningProcess {
         self.grace = grace
         group = parts.group
         self.log = parts.log
+        self.logs = logs
+        task = parts.task
         self.whenEnded = whenEnded
         self.whenDiscarded = whenDiscarded
         logOutput = { log.warning($0) }
@@ -67,12 +76,15 @@ actor SpawnedProcess: RunningProcess {
 
     /// Takes the descriptors over. When the loop refuses them, the command is killed and its end found at once.
     func begin(_ parts: Parts) async {
-        let pump = OutputPump(descriptor: parts.output, log: parts.log, loop: loop, pool: files) { [weak self] error in
-            self?.assumeIsolated { $0.outputFailed(error) }
+        var receivers: [(Int32, any OutputReceiver)] = [(parts.output, parts.task?.channel ?? parts.log)]
+        if parts.errors >= 0 { receivers.append((parts.errors, parts.task?.errors ?? parts.log)) }
+        pumps = receivers.map { descriptor, receiver in
+            OutputPump(descriptor: descriptor, receiver: receiver, loop: loop, pool: files) { [weak self] error in
+                self?.assumeIsolated { $0.outputFailed(error) }
+            }
         }
-        self.pump = pump
         do {
-            try await pump.begin()
+            for pump in pumps { try await pump.begin() }
             watch = try loop.watch(pidfd, .read) { [weak self] _ in self?.assumeIsolated { $0.reap() } }
         } catch {
             outputFailed(LaunchError("the worker cannot watch the command: \(error)"))
@@ -95,14 +107,23 @@ actor SpawnedProcess: RunningProcess {
         // What is left of it is as the kernel would have it: gone.
         if wasKilledForMemory { killFrom = loop.monotonicNow }
         let survivors = await endRemains()
-        let output = await pump?.end(within: ExecutionLimits.outputEnd)
+        var failure: LaunchError?
+        for pump in pumps {
+            let failed = await pump.end(within: ExecutionLimits.outputEnd)
+            failure = failure ?? failed
+        }
         whenEnded()
         var end = ProcessEnd(
-            status: status ?? .signalled(Int(SIGKILL)), wasEnded: !endedByCommand, outputTail: output?.tail ?? "",
-            outputProblem: outputProblem ?? output?.failure?.message)
+            status: status ?? .signalled(Int(SIGKILL)), wasEnded: !endedByCommand, outputTail: log.tail,
+            outputProblem: outputProblem ?? failure?.message)
+        if let task {
+            // A pool that is shut down: the worker ends, and so does this.
+            try? await files.run { try task.channel.finish() }
+            end.task = task.end(status: end.status, process: identity.process)
+        }
         end.wasKilledForMemory = wasKilledForMemory
         end.survivors = survivors
-        end.outputBytes = Int64(log.total)
+        end.outputBytes = log.outputBytes
         return end
     }
 
@@ -117,6 +138,18 @@ actor SpawnedProcess: RunningProcess {
             await self.signalMembers(SIGTERM)
             await self.killAfterGrace()
         }
+    }
+
+    func conclude(_ footer: String) async {
+        let (logs, attempt) = (self.logs, self.attempt)
+        // A pool that is shut down leaves the log to the next start, which sends it as it is.
+        try? await files.run { logs.close(attempt, footer: footer) }
+    }
+
+    func news() async -> String? {
+        guard let channel = task?.channel, channel.news != toldNews else { return nil }
+        toldNews = channel.news
+        return channel.report.liveText
     }
 
     func discard() async {

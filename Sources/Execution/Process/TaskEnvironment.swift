@@ -21,9 +21,14 @@ struct TaskEnvironment: Sendable {
     ]
     private static let forbiddenPrefixes = ["LD_", "PYTHON", "BASH_FUNC_"]
 
-    init(offer: Offer, hostName: String, sandbox: String, userName: String, home: String, path: String) {
+    /// - Parameter plugin: what a plugin's task finds on top of it.
+    init(
+        offer: Offer, hostName: String, sandbox: String, userName: String, home: String, path: String,
+        plugin: PluginEnvironment? = nil
+    ) {
         let fixed =
-            [("PATH", path)] + Self.chronos(offer, hostName: hostName) + [(Self.sandboxVariable, sandbox)]
+            [("PATH", plugin?["PATH"] ?? path)] + Self.chronos(offer, hostName: hostName)
+            + [(Self.sandboxVariable, sandbox)]
         var names: Set<String> = []
         for (name, value) in fixed { add(name, value, &names) }
         let reserved = names
@@ -34,6 +39,8 @@ struct TaskEnvironment: Sendable {
                 add(variable.name, variable.value, &names)
             }
         }
+        for (name, value) in plugin?.variables ?? [] where !reserved.contains(name) { add(name, value, &names) }
+        notes += plugin?.notes ?? []
         // What a job may set itself, so behind its variables.
         for (name, value) in [("HOME", home), ("USER", userName), ("LOGNAME", userName)] { add(name, value, &names) }
     }
@@ -68,15 +75,19 @@ struct TaskEnvironment: Sendable {
             return "this is no name of a variable"
         }
         if variable.value.utf8.contains(0) { return "its value contains a NUL" }
-        if forbidden.contains(name) || forbiddenPrefixes.contains(where: name.hasPrefix) {
-            return "it changes how programs are found or loaded"
-        }
+        if let objection = objection(toName: name) { return objection }
         if reserved.contains(name) { return "Carillon sets it" }
         return nil
     }
 
+    /// What a variable of that name would do, if nobody may do that.
+    static func objection(toName name: String) -> String? {
+        guard forbidden.contains(name) || forbiddenPrefixes.contains(where: name.hasPrefix) else { return nil }
+        return "it changes how programs are found or loaded"
+    }
+
     /// One line of the log, whatever the name contains.
-    private static func shown(_ name: String) -> String {
+    static func shown(_ name: String) -> String {
         var shown = ""
         for scalar in name.unicodeScalars.prefix(100) {
             shown.unicodeScalars.append(scalar.properties.generalCategory == .control ? "?" : scalar)

@@ -75,6 +75,17 @@ struct WorkDirectory: Sendable {
     /// Name of the try's sandbox below `runs`.
     func sandboxName(_ attempt: AttemptID) -> String { name(attempt) }
 
+    /// Tries whose logs are there.
+    func logAttempts() -> [AttemptID] {
+        DirectoryListing.names(logs).compactMap { name in
+            guard name.hasSuffix(".log"), let dash = name.lastIndex(of: "-") else { return nil }
+            let number = name[name.index(after: dash)...].dropLast(4)
+            guard let number = Int32(number), number >= 0, dash > name.startIndex else { return nil }
+            let attempt = AttemptID(run: RunID(String(name[..<dash])), number: Int(number))
+            return "\(self.name(attempt)).log" == name ? attempt : nil
+        }.sorted()
+    }
+
     /// Removes logs that are too old, and the oldest of those that are too many; never those of tries that are held.
     func pruneLogs(except held: Set<AttemptID>, count: Int, age: Duration, now: Int64) {
         let kept = Set(held.map { "\(name($0)).log" })

@@ -1,13 +1,13 @@
 import Glibc
 import Runtime
 
-/// Carries a command's output from the pipe, read on the loop, to its log, written on a pool.
+/// Carries a command's output from the pipe, read on the loop, to its receiver, called on a pool.
 ///
 /// What was read and is not written is bounded: a command that writes faster than the disk waits in its own write.
 actor OutputPump {
     private let loop: EventLoop
     private let pool: BlockingPool
-    private let log: OutputLog
+    private let receiver: any OutputReceiver
     private let whenFailed: @Sendable (LaunchError) -> Void
 
     private var descriptor: Int32
@@ -15,21 +15,25 @@ actor OutputPump {
     private var buffer: [UInt8] = []
     private var isPaused = false
     private var isWriting = false
+    private var isWide = false
     private var failure: LaunchError?
     private var whenDrained: CheckedContinuation<Void, Never>?
+
+    /// F_SETPIPE_SZ, which the C library's module does not show.
+    private static let setPipeSize: Int32 = 1031
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
     /// - Parameters:
     ///   - descriptor: the reading end, non-blocking; the pump closes it.
-    ///   - whenFailed: called once when the log cannot be written. Output is read on and dropped, so that the command
+    ///   - whenFailed: called once when the output cannot be written. It is read on and dropped, so that the command
     ///     can end.
     init(
-        descriptor: Int32, log: OutputLog, loop: EventLoop, pool: BlockingPool,
+        descriptor: Int32, receiver: any OutputReceiver, loop: EventLoop, pool: BlockingPool,
         whenFailed: @escaping @Sendable (LaunchError) -> Void
     ) {
         self.descriptor = descriptor
-        self.log = log
+        self.receiver = receiver
         self.loop = loop
         self.pool = pool
         self.whenFailed = whenFailed
@@ -41,22 +45,14 @@ actor OutputPump {
         }
     }
 
-    /// Returns when all output is in the log, or the time for its end has passed: then whoever still holds the pipe
+    /// Returns when all output was written, or the time for its end has passed: then whoever still holds the pipe
     /// writes into nothing.
-    func end(within limit: Duration) async -> (tail: String, failure: LaunchError?) {
+    func end(within limit: Duration) async -> LaunchError? {
         let timer = loop.after(limit) { [weak self] in self?.assumeIsolated { $0.close() } }
-        // Not cancellable: the file is finished in any case.
+        // Not cancellable: the output is finished in any case.
         if !isDrained { await withCheckedContinuation { whenDrained = $0 } }
         loop.cancel(timer)
-        let log = self.log
-        // Nothing was written, so that nothing blocks.
-        if log.isEmpty { return (log.finish().tail, failure) }
-        do {
-            let (tail, failed) = try await pool.run { log.finish() }
-            return (tail, failure ?? failed)
-        } catch {
-            return ("", failure ?? LaunchError("the log file could not be finished: \(error)"))
-        }
+        return failure
     }
 
     private var isDrained: Bool { descriptor < 0 && !isWriting && buffer.isEmpty }
@@ -66,15 +62,15 @@ actor OutputPump {
     }
 
     private func read() {
-        var chunk = [UInt8](repeating: 0, count: ExecutionLimits.outputChunk)
         var budget = ExecutionLimits.outputBuffer
         while descriptor >= 0, budget > 0, buffer.count < ExecutionLimits.outputBuffer {
-            let count = Glibc.read(descriptor, &chunk, chunk.count)
+            let (count, wanted) = readPiece()
             budget -= max(0, count)
             if count > 0 {
-                if failure == nil { buffer.append(contentsOf: chunk[..<count]) }
+                if failure != nil { buffer.removeAll(keepingCapacity: true) }
                 // A short read has emptied the pipe: no need to ask again.
-                if count < chunk.count { break }
+                if count < wanted { break }
+                widen()
             } else if count < 0, errno == EINTR {
                 continue
             } else if count < 0, errno == EAGAIN {
@@ -90,6 +86,27 @@ actor OutputPump {
         startWriting()
     }
 
+    /// Fewer turns for output that comes fast. A user who has many wide pipes is refused more, which costs speed only.
+    private func widen() {
+        guard !isWide else { return }
+        isWide = true
+        _ = fcntl(descriptor, Self.setPipeSize, Int32(ExecutionLimits.outputBuffer))
+    }
+
+    /// Straight behind what the buffer has: output is copied once.
+    private func readPiece() -> (count: Int, wanted: Int) {
+        let filled = buffer.count
+        let wanted = ExecutionLimits.outputChunk
+        buffer.append(contentsOf: repeatElement(0, count: wanted))
+        let count = buffer.withUnsafeMutableBytes { bytes in
+            Glibc.read(descriptor, bytes.baseAddress.map { $0 + filled }, wanted)
+        }
+        let number = errno
+        buffer.removeLast(wanted - max(0, count))
+        errno = number
+        return (count, wanted)
+    }
+
     private func startWriting() {
         guard !isWriting, !buffer.isEmpty else { return }
         isWriting = true
@@ -100,9 +117,9 @@ actor OutputPump {
         while !buffer.isEmpty {
             let bytes = buffer
             buffer = []
-            let log = self.log
+            let receiver = self.receiver
             do {
-                try await pool.run { try log.write(bytes) }
+                try await pool.run { try receiver.write(bytes) }
             } catch {
                 fail((error as? LaunchError) ?? LaunchError("the log file could not be written: \(error)"))
             }

@@ -4,7 +4,7 @@ import Domain
 struct OutputTail: Sendable {
     private var kept: [UInt8] = []
 
-    mutating func append(_ bytes: [UInt8]) {
+    mutating func append(_ bytes: ArraySlice<UInt8>) {
         if bytes.count >= Limits.outputTail {
             kept = Array(bytes.suffix(Limits.outputTail))
             return
