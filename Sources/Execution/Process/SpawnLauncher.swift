@@ -158,6 +158,13 @@ public final class SpawnLauncher: ProcessLauncher {
         return (try? await files.run { meter.sample() }) ?? []
     }
 
+    /// Keeps the sandbox and the log of a try that is being prepared, or that somebody else runs.
+    func hold(_ attempt: AttemptID) { active.withLock { _ = $0.insert(attempt) } }
+
+    func release(_ attempt: AttemptID) { active.withLock { _ = $0.remove(attempt) } }
+
+    var held: Set<AttemptID> { active.withLock { $0 } }
+
     public func endSurvivors(_ survivors: [Survivor], grace: Duration) async -> [AttemptID: String] {
         let directory = self.directory
         let boot = machineBoot
