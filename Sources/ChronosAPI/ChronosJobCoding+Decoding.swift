@@ -90,8 +90,8 @@ extension ChronosJobCoding {
 
     // MARK: Plugins
 
-    /// `executor` names the plugin that runs the job. Its parameters are `taskInfoData`, a JSON object; without that the
-    /// command is its script.
+    /// `executor` names the plugin that runs the job. Its parameters are `taskInfoData`, a JSON object; without that
+    /// the command is its script.
     private static func decodePlugin(
         _ body: ChronosBody, existing: JobDefinition?, into job: inout JobDefinition
     ) throws(DomainError) {
@@ -102,6 +102,7 @@ extension ChronosJobCoding {
         }
         let data = try body.text("taskInfoData") ?? ""
         if !data.isEmpty {
+            // What is wrong with it, the message below says.
             guard let value = try? JSONValue(parsing: Array(data.utf8)), value.objectValue != nil else {
                 throw .invalid(
                     "taskInfoData must be the parameters of the plugin \(quoted(job.plugin)) as a JSON object in a text"

@@ -84,7 +84,7 @@ extension ChronosJobCoding {
         write(definition.trigger, of: job, zones, to: &writer)
     }
 
-    /// What Chronos does not have is shown where it says something, so that its own clients see nothing new in its jobs.
+    /// What Chronos does not have is shown where it says something, so that its clients see nothing new in its jobs.
     private static func writeAdditions(_ job: JobDefinition, _ fields: ChronosFields, to writer: inout JSONWriter) {
         if fields.hasTimeout, let timeout = job.timeout {
             writer.key("timeout")

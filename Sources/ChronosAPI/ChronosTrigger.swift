@@ -53,7 +53,7 @@ struct ChronosTrigger {
         return text.hasPrefix("@") || fields.count == 5 || fields.count == 6 ? .cron : .iso8601
     }
 
-    /// The schedule that the job has already, where what was posted is that, or what a listing showed of the rest of it.
+    /// The schedule that the job has already, where what was posted is that, or what a listing showed of its rest.
     ///
     /// A client that reads a job, changes something and posts it back does not want its schedule to begin anew: the
     /// original keeps the day of the month and the occurrences that have been decided meanwhile.

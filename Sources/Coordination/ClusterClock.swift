@@ -49,7 +49,7 @@ public final class ClusterClock: WallClock {
                 state.offset = earliest
                 return 0
             }
-            // Within the bounds nothing new is known. A faster answer raises the earliest, a clock set back lowers both.
+            // Within the bounds nothing new is known. A fast answer raises the earliest, a clock set back lowers both.
             if known < earliest || known > latest { state.offset = earliest }
             return known > latest ? known - latest : max(0, earliest - known)
         }

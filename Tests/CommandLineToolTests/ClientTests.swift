@@ -230,7 +230,7 @@ struct TableTests {
         let workers = ManagementTable.workers([
             "workers": [["name": "w", "cpus": 4.0, "used_cpus": 0.30000000000000004, "running": 2]]
         ])
-        #expect(workers.text.hasSuffix("w     -            2  0.3/4        -/-  -    -"))
+        #expect(workers.text.hasSuffix("w     -            2  0.3/4        -/-  -         -    -"))
         let run = try JSONValue(
             parsing: Array(
                 """

@@ -21,7 +21,7 @@ struct ReportHTMLTests {
             ("<b><i>x</b>y</i>", "<b><i>x</i></b>y"), ("<ul><li>a", "<ul><li>a</li></ul>"), ("</b>x", "x"),
             ("a < b <3 <", "a &lt; b &lt;3 &lt;"), ("<!-- <b>c</b> -->x<?php y ?>z", "xz"), ("<b", "<b></b>"),
             ("<td colspan=2 rowspan=x>c", "<td colspan=\"2\">c</td>"), ("a<br/>b<hr>", "a<br>b<hr>"),
-            ("<b title=\"<script>\">x</b>", "<b>x</b>"), ("<scr<script>ipt>x</script>y", "xy"),
+            ("<b title=\"<script>\">x</b>", "<b>x</b>"), ("<scr<script>ipt>x</script>y", "ipt&gt;xy"),
             ("&lt;script&gt;", "&lt;script&gt;"),
         ])
     func sanitised(html: String, expected: String) {

@@ -77,8 +77,8 @@ extension EndToEnd.Shared {
         func challenge() async throws {
             try await onCluster { cluster in
                 let paths = [
-                    "/leader", Self.jobs, "/scheduler/job/x", "/carillon/v1/workers", "/carillon/v1/runs", "/nowhere",
-                    "/v1/scheduler/nowhere",
+                    "/leader", Self.jobs, "/scheduler/job/x", "/carillon/v1/workers", "/carillon/v1/runs",
+                    "/carillon/v1/nowhere", "/v1/scheduler/nowhere",
                 ]
                 for node in cluster.nodes {
                     for path in paths {

@@ -232,32 +232,6 @@ struct PluginTests {
         }
     }
 
-    @Test("shell scripts run at more than 400 a second, each to its stored log")
-    func rate() async throws {
-        try await withBench { bench in
-            let count = 800
-            let begun = bench.loop.monotonicNow
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                for number in 0..<count {
-                    if number >= 16 { try await group.next() }
-                    group.addTask(executorPreference: bench.loop) {
-                        let process = try await bench.launch(
-                            stock(attempt(number), .shell, ["script": "#!/bin/sh\necho hello\n"]))
-                        let end = await process.ended()
-                        #expect(end.task?.outcome == .reported(isSuccess: true))
-                        await process.conclude("\n# End of log.\n")
-                        await process.discard()
-                    }
-                }
-                try await group.waitForAll()
-            }
-            let seconds = begun.duration(to: bench.loop.monotonicNow) / .seconds(1)
-            print("shell plugin: \(Int(Double(count) / seconds)) runs/s")
-            // The figure belongs to the bench; here it must not be another order of magnitude.
-            #expect(Double(count) / seconds > 40)
-        }
-    }
-
     // MARK: The test plugin
 
     @Test("the test plugin succeeds, fails and crashes as it is told", arguments: ["Success", "Failure", "Crash"])

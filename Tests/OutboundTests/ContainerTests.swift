@@ -245,7 +245,7 @@ struct ContainerTests {
                 let tails = await machine.launcher.endSurvivors(
                     [Survivor(attempt: offer.attempt, process: nil)], grace: .zero)
                 #expect(tails == [offer.attempt: "before\n"])
-                #expect(machine.log(offer) == "before\n")
+                #expect(machine.log(offer).hasPrefix("before\n"))
                 #expect(machine.scratch.names("worker/runs") == [])
             }
             let left = try Podman.shared().command("ps -a --format '{{.Names}}'")

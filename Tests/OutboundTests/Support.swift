@@ -129,7 +129,11 @@ struct Machine: Sendable {
 
     func log(_ offer: Offer) -> String {
         // Empty where nothing was written.
-        (try? scratch.text("worker/logs/\(offer.attempt.run)-\(offer.attempt.number).log")) ?? ""
+        let file = "worker/logs/\(offer.attempt.run)-\(offer.attempt.number).log"
+        var text = (try? scratch.text(file)) ?? ""
+        // A long one goes on in segments.
+        for number in 1...9 { text += (try? scratch.text("\(file).\(number)")) ?? "" }
+        return String(decoding: LogText.withoutHeader(Array(text.utf8)[...]), as: UTF8.self)
     }
 }
 

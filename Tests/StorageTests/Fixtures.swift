@@ -69,6 +69,7 @@ extension JobDefinition {
         definition.artifacts = [Artifact(uri: "http://h/a")]
         definition.limits.logBytes = 5
         definition.isDetached = true
+        definition.retriesAfterLimit = false
         definition.target = .named("g1")
         definition.algorithm = .random
         definition.isMultiplexed = true

@@ -143,7 +143,7 @@ struct RunConformanceTests {
     @Test("each field of what is stored is known to the store")
     func fields() throws {
         #expect(Mirror(reflecting: Run.full("r1", of: .scheduled("e1"))).children.count == 20)
-        #expect(Mirror(reflecting: try JobDefinition.full()).children.count == 41)
+        #expect(Mirror(reflecting: try JobDefinition.full()).children.count == 42)
         #expect(Mirror(reflecting: Job.scheduled("e1")).children.count == 10)
         #expect(Mirror(reflecting: Worker.named("w")).children.count == 3)
         #expect(Mirror(reflecting: Worker.named("w").description).children.count == 6)

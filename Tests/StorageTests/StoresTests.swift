@@ -161,9 +161,11 @@ struct StoresTests {
     func keys() async throws {
         try await withDatabase { database in
             let store = Stores(pool: database.pool).keys
-            let key = StoredKey(
+            var new = StoredKey(
                 prefix: "abcdefgh", hash: [0, 1, 255], title: "build \"x\"", privileges: [.admin, .runEvents],
                 isActive: true)
+            new.id = "k1"
+            let key = new
             try await store.insert(key, created: at(0))
             await expectStoreError(.conflict) { try await store.insert(key, created: at(1)) }
             #expect(try await store.find(prefix: "abcdefgh") == key)

@@ -130,7 +130,7 @@ struct UpkeepTests {
                 for _ in 0..<4 { group.addTask { try await upkeep.maintain(now: at(0), retention: Self.week) } }
                 return try await group.reduce(0, +)
             }
-            #expect(made == 24)
+            #expect(made == 32)
         }
     }
 }

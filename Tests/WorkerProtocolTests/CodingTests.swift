@@ -177,7 +177,7 @@ struct CodingTests {
         }
         #expect(try refusal { $0["command"] = nil } == "offers[0].command is missing")
         #expect(try refusal { $0["command"] = 5 } == "offers[0].command must be text of 0 to 65536 bytes")
-        #expect(try refusal { $0["run"] = "../../etc" }.contains("1 to 32 characters of a to z and 0 to 9"))
+        #expect(try refusal { $0["run"] = "../../etc" }.contains("1 to 64 characters of a to z, 0 to 9 and _"))
         #expect(try refusal { $0["run"] = "R1" }.contains("offers[0].run"))
         #expect(try refusal { $0["attempt"] = -1 }.contains("offers[0].attempt must be an integer from 0"))
         #expect(try refusal { $0["shell"] = "true" } == "offers[0].shell must be true or false")

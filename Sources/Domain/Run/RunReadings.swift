@@ -17,7 +17,7 @@ public struct JobActivity: Hashable, Sendable {
     public static let idle = JobActivity()
 }
 
-/// How long the last successful runs of a job took, in milliseconds from the start of the try that succeeded to its end.
+/// How long the last successful runs of a job took, in milliseconds from the start of the last try to its end.
 public struct RunDurations: Hashable, Sendable {
     /// Runs that are looked at, the last ones: Chronos' reservoir.
     public static let sampleSize = 1_028

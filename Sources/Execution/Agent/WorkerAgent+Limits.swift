@@ -11,6 +11,7 @@ extension WorkerAgent {
                 guard (try? await runStarted.wait()) != nil else { return }
                 continue
             }
+            // Cancelled: the worker ends.
             guard (try? await timekeeper.sleep(for: ExecutionLimits.sampling)) != nil else { return }
             let samples = await launcher.sample().sorted { $0.attempt < $1.attempt }
             let now = timekeeper.monotonicNow

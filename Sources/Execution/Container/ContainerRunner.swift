@@ -2,7 +2,6 @@ import CSpawn
 import Domain
 import Glibc
 import Runtime
-import Synchronization
 import Timetable
 
 /// Starts runs in containers, and clears away what a former process of the worker has left.
@@ -61,8 +60,8 @@ final class ContainerRunner: Sendable {
                     attempt: offer.attempt, command: identity.process, sandbox: sandbox, group: nil, log: log))
             result = .success(
                 await ContainerProcess(
-                    container, attempt: offer.attempt, identity: identity, engine: engine, output: log, logs: logs, files: files,
-                    loop: loop, log: self.log, whenEnded: { [meter] in meter.remove(offer.attempt) },
+                    container, attempt: offer.attempt, identity: identity, engine: engine, output: log, logs: logs,
+                    files: files, loop: loop, log: self.log, whenEnded: { [meter] in meter.remove(offer.attempt) },
                     whenDiscarded: whenDiscarded))
         } catch let error as LaunchError {
             result = .failure(error)
@@ -191,25 +190,24 @@ final class ContainerRunner: Sendable {
         return tail
     }
 
-    /// The end of its output: the engine has what the former process had not read yet.
+    /// All of it again, into the run's log: the engine has what the former process had not read yet.
     private func readLog(of container: String, _ attempt: AttemptID) async -> String {
-        let engine = self.engine
-        let tail = SharedTail()
+        let (engine, files, logs) = (self.engine, self.files, self.logs)
         do {
+            let output = try await files.run { try logs.open(attempt) }
             try await withDeadline(ContainerLimits.outputEnd, on: loop, "reading the output of \(attempt)") {
-                try await engine.output(of: container, follows: false) { bytes in tail.append(bytes[...]) }
+                try await engine.output(of: container, follows: false) { bytes in
+                    try await files.run { try output.write(bytes) }
+                }
             }
-            return tail.text
+            let footer = LogText.footer(
+                isSuccess: false, description: "the worker restarted while the container ran",
+                now: Instant(microseconds: loop.wallMicroseconds))
+            try await files.run { logs.close(attempt, footer: footer) }
+            return output.tail
         } catch {
             log.warning("the output of \(attempt) is not complete: \(error)")
             return OutputLog.tail(path: directory.logPath(attempt))
         }
     }
-}
-
-/// The end of an output that comes in pieces.
-private final class SharedTail: Sendable {
-    private let tail = Mutex(OutputTail())
-    var text: String { tail.withLock { $0.text } }
-    func append(_ bytes: ArraySlice<UInt8>) { tail.withLock { $0.append(bytes) } }
 }

@@ -96,6 +96,7 @@ public actor LogShipper: Service {
         let spool = self.spool
         let log = self.log
         let candidates = spool.nextEnded(isCareful ? 1 : OutputLimits.batchLogs)
+        // A pool that is shut down: they are sent after the next start.
         let packed = try? await spool.pool.run {
             var batch: [AttemptLog] = []
             var lost: [AttemptID] = []
