@@ -41,12 +41,13 @@ enum WorkerCommand {
     static let command = Command(
         path: ["worker"], summary: "Run one worker",
         details: """
-            Runs what the leader gives it, each run in a control group of its own where the machine has them (version \
-            1, 2 or both): a run that needs more than its job's memory is killed, and told so; it gets no more \
-            processor time than its job's cpus, counted by the second, and in proportion to them when several \
-            compete; and no more processes than the limit. Chronos gives a job that names nothing 128 MB and 0.1 cpus: a worker that \
-            shall only weigh runs against each other, as Mesos does, is started with --enforce memory --enforce \
-            processes. What a worker can hold is logged at its start and shown by "carillon worker list"; where the \
+            Runs what the leader gives it, each run in a control group of its own where the machine has them \
+            (version 1, 2 or both): a run that needs more than its job's memory is killed, and told so; it gets no \
+            more processor time than its job's cpus, counted by the second, and in proportion to them when several \
+            compete; and no more processes than the limit. Chronos gives a job that names nothing 128 MB and 0.1 \
+            cpus: a worker that shall only weigh runs against each other, as Mesos does, is started with --enforce \
+            memory --enforce processes. What a worker can hold is logged at its start and shown by "carillon worker \
+            list"; where the \
             machine lets it hold nothing, the limits that a job names for a sustained time are held by looking.
 
             On a machine with systemd and version 2 only, run it as a service with Delegate=yes.
