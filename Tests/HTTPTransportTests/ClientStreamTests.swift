@@ -42,7 +42,7 @@ struct ClientStreamTests {
     func order() async throws {
         try await withClient(handler: Self.megabytes(8)) { _, client, url in
             let seen = Mutex((count: 0, isOrdered: true, largest: 0))
-            let head = try await client.stream(HTTPClientRequest(url: url)) { head, bytes in
+            let head = try await client.stream(HTTPClientRequest(url: url, timeout: .seconds(100))) { head, bytes in
                 #expect(head.status == 200 && head.headers["X-Kind"] == "long")
                 seen.withLock { seen in
                     for (offset, byte) in bytes.enumerated() where (seen.count + offset) % 4096 == 0 {
@@ -73,7 +73,9 @@ struct ClientStreamTests {
         }
         try await withClient(handler: handler) { harness, client, url in
             let received = Mutex(0)
-            _ = try await client.stream(HTTPClientRequest(url: url, maximumResponseBytes: 1 << 30)) { _, bytes in
+            // Beside many other tests the machine is slow.
+            let request = HTTPClientRequest(url: url, timeout: .seconds(100), maximumResponseBytes: 1 << 30)
+            _ = try await client.stream(request) { _, bytes in
                 let isFirst = received.withLock { received in
                     defer { received += bytes.count }
                     return received == 0
