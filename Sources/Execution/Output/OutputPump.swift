@@ -93,18 +93,16 @@ actor OutputPump {
         _ = fcntl(descriptor, Self.setPipeSize, Int32(ExecutionLimits.outputBuffer))
     }
 
-    /// Straight behind what the buffer has: output is copied once.
+    /// By way of memory that nobody has to clear first: most pieces are a line, or the end.
     private func readPiece() -> (count: Int, wanted: Int) {
-        let filled = buffer.count
         let wanted = ExecutionLimits.outputChunk
-        buffer.append(contentsOf: repeatElement(0, count: wanted))
-        let count = buffer.withUnsafeMutableBytes { bytes in
-            Glibc.read(descriptor, bytes.baseAddress.map { $0 + filled }, wanted)
+        return withUnsafeTemporaryAllocation(byteCount: wanted, alignment: 16) { piece in
+            let count = Glibc.read(descriptor, piece.baseAddress, wanted)
+            let number = errno
+            if count > 0 { buffer.append(contentsOf: UnsafeRawBufferPointer(rebasing: piece[..<count])) }
+            errno = number
+            return (count, wanted)
         }
-        let number = errno
-        buffer.removeLast(wanted - max(0, count))
-        errno = number
-        return (count, wanted)
     }
 
     private func startWriting() {
