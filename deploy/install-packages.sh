@@ -16,6 +16,8 @@ run_packages=(postgresql util-linux)
 test_packages=(python3 python3-requests python3-pip openssl curl iproute2 procps)
 # Archives that jobs fetch, and containers (98 MB); without the latter the tests that run one say so and are skipped.
 test_packages+=(unzip bzip2 xz-utils podman runc busybox-static)
+# What stands before nodes and database elsewhere. Their services stay off.
+test_packages+=(haproxy nginx-light pgbouncer python3-yaml)
 
 # The oldest compiler that reads the manifest.
 required_swift_major=6
@@ -119,7 +121,29 @@ install_missing() {
     case " ${missing[*]} " in
     *" postgresql "*) prevent_default_cluster ;;
     esac
+    local services=()
+    for package in haproxy nginx-light pgbouncer; do
+        case " ${missing[*]} " in *" $package "*) services+=("${package%-light}") ;; esac
+    done
+    [ ${#services[@]} -eq 0 ] || prevent_services
     apt_install "${missing[@]}"
+    [ ${#services[@]} -eq 0 ] || leave_services_off "${services[@]}"
+}
+
+# Debian starts a server when its package comes, unless this file forbids it. One that is there already is left alone.
+policy=/usr/sbin/policy-rc.d
+
+prevent_services() {
+    [ ! -e $policy ] || return 0
+    printf '#!/bin/sh\n# Written by carillon/deploy, for one installation.\nexit 101\n' |
+        as_root tee $policy >/dev/null && as_root chmod 755 $policy || fail "cannot write $policy"
+}
+
+leave_services_off() {
+    if grep -q 'carillon/deploy' $policy 2>/dev/null; then as_root rm -f $policy; fi
+    command -v systemctl >/dev/null 2>&1 || return 0
+    say "the services ${*} were installed for the tests alone and stay off ('systemctl enable' turns one on)"
+    as_root systemctl disable --quiet "$@" >&2 || say "they could not be disabled: they may start with the machine"
 }
 
 # Debian's server package would create and start a cluster of its own on port 5432, which nothing here uses.

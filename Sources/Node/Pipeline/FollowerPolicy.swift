@@ -36,6 +36,8 @@ struct FollowerPolicy: Sendable {
     /// Added to forwarded requests: a second forwarding would be a circle.
     static let forwardedHeader = "X-Carillon-Forwarded-By"
     private static let forwardTimeout = Duration.seconds(30)
+    /// How often who waits for the leader's answer looks whether it still leads.
+    private static let leadershipPulse = Duration.milliseconds(250)
     /// In a stored request, instead of its key or session: the hash of it, as the tables of keys and sessions have it.
     private static let identityHeader = "X-Carillon-Stored-Key"
 
@@ -182,13 +184,11 @@ struct FollowerPolicy: Sendable {
             headers.add(name, value)
         }
         headers[Self.forwardedHeader] = ownURL
+        let forwarded = HTTPClientRequest(
+            method: request.method, url: leader + request.target, headers: headers, body: request.body,
+            timeout: Self.forwardTimeout, connectTimeout: .seconds(2))
         let answer: HTTPClientResponse
-        do {
-            answer = try await client.execute(
-                HTTPClientRequest(
-                    method: request.method, url: leader + request.target, headers: headers, body: request.body,
-                    timeout: Self.forwardTimeout, connectTimeout: .seconds(2)))
-        } catch {
+        do { answer = try await execute(forwarded, whileLeading: leader) } catch {
             log.warning("could not forward \(request.method.rawValue) \(request.path) to \(leader): \(error)")
             throw .unavailable("the leader did not answer; whether the request took effect is unknown")
         }
@@ -197,6 +197,31 @@ struct FollowerPolicy: Sendable {
             response.headers.add(name, value)
         }
         return response
+    }
+
+    /// The leader's answer, waited for only as long as it leads: a frozen one answers when nobody waits any more.
+    private func execute(
+        _ request: HTTPClientRequest, whileLeading leader: String
+    ) async throws -> HTTPClientResponse {
+        try await withThrowingTaskGroup(of: HTTPClientResponse?.self) { group in
+            group.addTask { try await client.execute(request) }
+            group.addTask {
+                // The election may be out of sight of this node for a while: then the answer's deadline counts alone.
+                while true {
+                    try await timekeeper.sleep(for: Self.leadershipPulse)
+                    let view = view()
+                    if view.role == .leader { return nil }
+                    if let other = view.otherLeader(than: ownURL), other != leader { return nil }
+                }
+            }
+            defer { group.cancelAll() }
+            guard let answer = try await group.next() ?? nil else { throw LeadershipMoved() }
+            return answer
+        }
+    }
+
+    private struct LeadershipMoved: Error, CustomStringConvertible {
+        let description = "another node leads now"
     }
 
     private static let hopByHop: Set<String> = [

@@ -8,6 +8,8 @@ final class SteadyClient: Sendable {
         /// Jobs whose request was answered 204.
         var acknowledged: [String] = []
         var repetitions = 0
+        /// Milliseconds from a request's first try to its acknowledgement, at worst.
+        var longest: Int64 = 0
         /// Answers that no client should have got.
         var surprises: [String] = []
     }
@@ -22,9 +24,13 @@ final class SteadyClient: Sendable {
     /// Between two requests, so that a test's machine has time for other things.
     private static let pauseMicroseconds: UInt32 = 30_000
     private static let seconds = 30.0
+    private let repeated: Set<String>
 
-    /// - Parameter url: of the node.
-    init(_ name: String, url: String, key: String) {
+    /// - Parameters:
+    ///   - url: of the node, or of what stands before it.
+    ///   - repeated: answers after which a request is sent again.
+    init(_ name: String, url: String, key: String, repeating repeated: Set<String> = ["503"]) {
+        self.repeated = repeated
         Thread.detachNewThread { [self] in
             var number = 0
             while state.withLock({ $0.isWanted }) {
@@ -46,11 +52,17 @@ final class SteadyClient: Sendable {
     }
 
     private func submit(_ job: String, url: String, key: String) {
+        let begin = Clock.now
         let end = Date().addingTimeInterval(Self.seconds)
         while true {
             let answer = post(job, url: url, key: key)
-            if answer == "204" { return state.withLock { $0.outcome.acknowledged.append(job) } }
-            guard answer == "503" || answer.hasPrefix("connection"), Date() < end else {
+            if answer == "204" {
+                return state.withLock {
+                    $0.outcome.acknowledged.append(job)
+                    $0.outcome.longest = max($0.outcome.longest, Clock.now - begin)
+                }
+            }
+            guard repeated.contains(answer) || answer.hasPrefix("connection"), Date() < end else {
                 return state.withLock { $0.outcome.surprises.append("\(job): \(answer)") }
             }
             state.withLock { $0.outcome.repetitions += 1 }
@@ -71,7 +83,7 @@ final class SteadyClient: Sendable {
             if [7, 52, 55, 56].contains(result.status) { return "connection: \(result.errors)" }
             let lines = result.output.split(separator: "\n", omittingEmptySubsequences: false)
             guard result.status == 0, let status = lines.last else { return "curl \(result.status): \(result.errors)" }
-            return status == "204" || status == "503" ? String(status) : result.output
+            return status == "204" || repeated.contains(String(status)) ? String(status) : result.output
         } catch {
             return "\(error)"
         }
