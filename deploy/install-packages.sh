@@ -176,6 +176,19 @@ install_python_modules() {
     done
 }
 
+# unpack_program FOLDER PACKAGE PATH: puts one program of a Debian package on PATH, without installing the package, whose
+# services nobody wants here. Without it the tests that need it say so and are skipped.
+unpack_program() {
+    local folder=$1 package=$2 path=$3
+    export PATH="$PATH:$folder/$(dirname "$path")"
+    command -v "$(basename "$path")" >/dev/null 2>&1 && return 0
+    say "unpacking $(basename "$path") of the Debian package $package into $folder"
+    mkdir -p "$folder"
+    (cd "$folder" && apt-get download -q "$package" && dpkg-deb -x "$package"_*.deb unpacked &&
+        mkdir -p "$(dirname "$path")" && mv "unpacked/$path" "$path" && rm -rf unpacked "$package"_*.deb) >&2 ||
+        say "$(basename "$path") cannot be had; the tests that need it will be skipped"
+}
+
 # quietly LOG COMMAND...: runs the command, and shows what it wrote only if it fails.
 quietly() {
     local log=$1

@@ -50,6 +50,7 @@ install_missing "${build_packages[@]}" "${run_packages[@]}" "${test_packages[@]}
 require_swift
 mkdir -p "$root/.build"
 install_python_modules "$root/.build/python" requests croniter aiosmtpd chronos:chronos-python==1.2.1 schemathesis
+unpack_program "$root/.build/tools" prometheus usr/bin/promtool
 cd "$root"
 
 say "building the tests (the first time this takes some minutes)"

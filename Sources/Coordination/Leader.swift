@@ -35,6 +35,7 @@ public actor Leader: LeaderOffice {
     private let arrival = WakeUp()
     private let published = Mutex(LeaderStatus())
     private let marks = JobsMarks()
+    private let counted = Mutex(LeaderFigures())
 
     /// Commands that one turn takes.
     static let itemsPerTurn = 2_048
@@ -72,6 +73,9 @@ public actor Leader: LeaderOffice {
 
     /// Safe from any thread.
     public nonisolated var status: LeaderStatus { published.withLock { $0 } }
+
+    /// What was counted since this process began. Safe from any thread.
+    public nonisolated var figures: LeaderFigures { counted.withLock { $0 } }
 
     /// Names the present state of the jobs; nil while this node cannot vouch for it. What was read between two equal
     /// marks is what is stored now. Safe from any thread.
@@ -259,8 +263,13 @@ public actor Leader: LeaderOffice {
         if !changes.isEmpty {
             if changes.touchesJobs { marks.changeBegins() }
             defer { if changes.touchesJobs { marks.changeEnds() } }
+            let begin = timekeeper.monotonicNow
             try await store.commit(office.term, changes)
+            let took = begin.duration(to: timekeeper.monotonicNow)
+            counted.withLock { $0.note(changes, took: took) }
             if !changes.outbox.isEmpty { published.withLock { $0.outboxWrites += 1 } }
+        } else if !changes.starts.isEmpty {
+            counted.withLock { $0.note(changes, took: nil) }
         }
         // Nothing may be thrown from here on: whoever catches an error answers the batch.
         answer(batch, results)

@@ -197,12 +197,16 @@ struct Parts: Sendable {
             ring: ring, direction: .workerToNode, name: node.name, aliases: [MessageVerifier.anyNode])
         router = Self.routes(
             node: node, leader: leader, elector: elector, stores: stores, store: store, clock: clock, zones: zones,
-            loop: loop, logs: logs, signed: SignedRoutes(verifier: verifier, clock: clock, log: log))
+            loop: loop, logs: logs, signed: SignedRoutes(verifier: verifier, clock: clock, log: log),
+            metrics: NodeMetrics(
+                node: node, leader: leader, elector: elector, outbox: stores.outbox,
+                pools: [("reads", reads), ("work", work)], timekeeper: loop))
     }
 
     private static func routes(
         node: NodeDescription, leader: Leader, elector: Elector, stores: Stores, store: PostgresClusterStore,
-        clock: ClusterClock, zones: SystemZoneDatabase, loop: EventLoop, logs: RunLogs, signed: SignedRoutes
+        clock: ClusterClock, zones: SystemZoneDatabase, loop: EventLoop, logs: RunLogs, signed: SignedRoutes,
+        metrics: NodeMetrics
     ) -> HTTPRouter {
         var router = HTTPRouter()
         let jobs = JobReadingAdapter(
@@ -222,6 +226,7 @@ struct Parts: Sendable {
         ).register(on: &router)
         ManagementRoutes(leader: leader, stores: stores, clock: clock, log: Log("node").with("node", node.name))
             .register(on: &router)
+        metrics.register(on: &router)
         LogRoutes(logs: logs, log: Log("node").with("node", node.name)).register(on: &router)
         NodeInternalRoutes(
             url: node.url, routes: signed, leader: leader, store: store, logs: stores.logs, clock: clock,

@@ -181,6 +181,9 @@ public struct WorkerHost: Sendable {
                 "survivors": .integer(Int64(await agent.survivors)),
             ])
         }
+        router.on(.get, NodeMetrics.path, metadata: open) { _ in
+            .metrics(WorkerMetrics.page(await agent.figures, of: description))
+        }
         let complete = router
         return { request in
             guard case .found(let route, let request) = complete.match(request) else {

@@ -60,6 +60,23 @@ public actor PostgresPool {
     /// Connections that are open now.
     public var openConnections: Int { connections.count { $0 != nil } }
 
+    /// How much the pool has to do.
+    public struct Figures: Sendable {
+        public var size: Int
+        public var open: Int
+        /// Requests sent, or about to be, that have no answer yet.
+        public var inFlight: Int
+        /// Requests that wait for a first connection.
+        public var waiting: Int
+    }
+
+    public var figures: Figures {
+        let up = connections.compactMap { $0 }
+        return Figures(
+            size: size, open: up.count, inFlight: up.reduce(0) { sum, one in sum + one.assumeIsolated { $0.load } },
+            waiting: waiters.count)
+    }
+
     /// Ends all sessions, and everything that is in flight; returns when that is done. Requests fail with `.closed`
     /// from now on.
     public func close() async {

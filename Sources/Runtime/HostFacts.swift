@@ -24,13 +24,22 @@ public enum HostFacts {
 
     /// Changes with each start of the machine; empty when the system does not tell.
     public static var bootID: String {
-        let descriptor = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC)
+        String(smallFile("/proc/sys/kernel/random/boot_id").prefix { $0 > " " })
+    }
+
+    /// The text of a file of /proc; empty when it cannot be read.
+    static func smallFile(_ path: String, limit: Int = 8_192) -> String {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return "" }
         defer { close(descriptor) }
-        var buffer = [UInt8](repeating: 0, count: 64)
-        let count = read(descriptor, &buffer, buffer.count)
-        guard count > 0 else { return "" }
-        return String(decoding: buffer[..<count].prefix { $0 > UInt8(ascii: " ") }, as: UTF8.self)
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: min(limit, 65_536))
+        while bytes.count < limit {
+            let count = read(descriptor, &buffer, buffer.count)
+            guard count > 0 else { break }
+            bytes += buffer[..<count]
+        }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     /// What an unprivileged process may still write to the file system of the path, in MiB; nil when there is no such

@@ -44,6 +44,8 @@ public struct Changes: Sendable {
     public var deletedCatalogue: [CatalogueKey] = []
     /// Nil: as it was.
     public var isSchedulingEnabled: Bool?
+    /// Runs that were found started, as they are now: the claim has written that already. Told for those who count.
+    public var starts: [Run] = []
 
     public init() {}
 

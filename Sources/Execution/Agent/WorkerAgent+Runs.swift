@@ -97,6 +97,7 @@ extension WorkerAgent {
         holdings[attempt]?.process = process
         holdings[attempt]?.details.process = process.identity.process
         if let offer = holdings[attempt]?.offer {
+            if attempt.number == 0 { counted.lateness.observe(offer.due.duration(to: startedAt)) }
             holdings[attempt]?.limits = LimitWatch(
                 offer.extras?.limits ?? .none, hardMemory: offer.resources.memory)
         }
@@ -153,6 +154,7 @@ extension WorkerAgent {
             details: holding.details == AttemptDetails() ? nil : holding.details)
         holdings[attempt]?.phase = .finished
         holdings[attempt]?.report = report
+        count(report)
         holdings[attempt]?.process = nil
         release(holding)
         holdings[attempt]?.offer = nil

@@ -36,6 +36,7 @@ public actor WorkerAgent: Service {
     let runStarted = WakeUp()
     /// Processes that were still alive long after they were killed, since this worker's start: for metrics.
     public internal(set) var survivors = 0
+    var counted = WorkerFigures()
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { timekeeper.asUnownedSerialExecutor() }
 

@@ -69,12 +69,11 @@ struct ManagementRoutes: Sendable {
 
     private func workerShape(_ overview: WorkerOverview) -> JSONValue {
         let worker = overview.worker.description
-        let state = overview.isLive ? (overview.worker.isDrained ? "draining" : "up") : "silent"
         let attributes = worker.attributes.sorted { $0.key < $1.key }.map { ($0.key, JSONValue.string($0.value)) }
         var attributeObject = JSONObject()
         for (key, value) in attributes { attributeObject[key] = value }
         return [
-            "name": .string(worker.name), "url": .string(worker.url), "state": .string(state),
+            "name": .string(worker.name), "url": .string(worker.url), "state": .string(overview.stateWord),
             "cpus": .number(worker.capacity.cpus), "memory_mb": .number(worker.capacity.memory),
             "disk_mb": .number(worker.capacity.disk), "used_cpus": .number(overview.used.cpus),
             "used_memory_mb": .number(overview.used.memory), "used_disk_mb": .number(overview.used.disk),

@@ -10,6 +10,11 @@ public struct WorkerOverview: Hashable, Sendable {
 }
 
 extension LeaderState {
+    /// How many runs are in each state that is not terminal.
+    public var runsByState: [RunState: Int] {
+        runs.values.reduce(into: [:]) { $0[$1.run.state, default: 0] += 1 }
+    }
+
     /// All known workers, by name.
     public func overview(at uptime: Duration) -> [WorkerOverview] {
         workers.values

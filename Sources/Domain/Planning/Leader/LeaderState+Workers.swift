@@ -152,6 +152,7 @@ extension LeaderState {
             active.run.startedAt = now.wall
             active.persisted = .init(state: .started, attempt: attempt.number)
             runs[attempt.run] = active
+            changes.starts.append(active.run)
             guard attempt.number == 0 else { continue }
             tell(.runStarted, job: active.run.job.job, definition: active.definition, run: active.run, at: now.wall)
         }
