@@ -357,10 +357,20 @@ public actor Leader: LeaderOffice {
     private func perform(_ effect: Effect, term: Term, in group: inout ThrowingDiscardingTaskGroup<any Error>) {
         switch effect {
         case .notice(let text): log.notice(text)
-        case .kill(let worker, let attempts):
+        case .adjust(let worker, let attempt, let timeout, let limits):
+            let request = AdjustRequest(term: term, attempt: attempt, timeout: timeout, limits: limits)
+            group.addTask {
+                do { try await self.transport.adjust(request, at: worker) } catch {
+                    self.log.warning(
+                        "could not tell worker \(worker.name) of the new limits of \(attempt), which goes on with "
+                            + "those that it had; change it once more: \(error)")
+                }
+            }
+        case .kill(let worker, let attempts, let reasons):
+            let request = KillRequest(term: term, attempts: attempts, reasons: reasons)
             group.addTask {
                 do {
-                    try await self.transport.kill(KillRequest(term: term, attempts: attempts), at: worker)
+                    try await self.transport.kill(request, at: worker)
                 } catch {
                     // The heartbeat's answer names them again until they have ended.
                     self.log.warning("could not tell worker \(worker.name) to end \(attempts): \(error)")

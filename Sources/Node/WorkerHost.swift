@@ -169,6 +169,10 @@ public struct WorkerHost: Sendable {
             try await agent.kill(try WorkerMessageCoding.decodeKillRequest(body))
             return (200, Array("{}".utf8))
         }
+        routes.on(&router, WorkerPath.adjust) { body, _ in
+            try await agent.adjust(try WorkerMessageCoding.decodeAdjustRequest(body))
+            return (200, Array("{}".utf8))
+        }
         routes.on(&router, WorkerPath.readLog) { body, _ in
             (200, WorkerMessageCoding.encode(try await logs.read(try WorkerMessageCoding.decodeLogRequest(body))))
         }

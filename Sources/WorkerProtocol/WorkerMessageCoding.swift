@@ -11,12 +11,44 @@ public enum WorkerMessageCoding {
         object { writer in
             write(request.term, "term", &writer)
             write(request.attempts, "attempts", &writer)
+            guard !request.reasons.isEmpty else { return }
+            writer.key("reasons")
+            writer.beginArray()
+            for attempt in request.attempts { writer.string(String((request.reasons[attempt] ?? "").prefix(500))) }
+            writer.endArray()
         }
     }
 
     public static func decodeKillRequest(_ bytes: [UInt8]) throws(DomainError) -> KillRequest {
         let body = try FieldReader.body(bytes)
-        return KillRequest(term: try readTerm(body, "term"), attempts: try readAttempts(body, "attempts"))
+        var request = KillRequest(term: try readTerm(body, "term"), attempts: try readAttempts(body, "attempts"))
+        guard body.value("reasons") != nil else { return request }
+        let reasons = try body.texts("reasons", count: WireLimits.attempts, limit: Limits.text)
+        for (attempt, reason) in zip(request.attempts, reasons) where !reason.isEmpty {
+            request.reasons[attempt] = reason
+        }
+        return request
+    }
+
+    public static func encode(_ request: AdjustRequest) -> [UInt8] {
+        object { writer in
+            write(request.term, "term", &writer)
+            writeMembers(request.attempt, &writer)
+            if let timeout = request.timeout { writer.member("timeoutMicroseconds", timeout.wholeMicroseconds) }
+            writer.key("limits")
+            writer.value(LimitsCoding.encode(request.limits))
+        }
+    }
+
+    public static func decodeAdjustRequest(_ bytes: [UInt8]) throws(DomainError) -> AdjustRequest {
+        let body = try FieldReader.body(bytes)
+        let timeout: Duration? =
+            body.value("timeoutMicroseconds") == nil
+            ? nil : .microseconds(try body.integer("timeoutMicroseconds", in: 1...Limits.runSeconds * 1_000_000))
+        let limits: RunLimits
+        do { limits = try LimitsCoding.decode(body.value("limits") ?? [:]) } catch { throw .invalid(error.message) }
+        return AdjustRequest(
+            term: try readTerm(body, "term"), attempt: try readAttempt(body), timeout: timeout, limits: limits)
     }
 
     public static func encode(_ request: ClaimRequest) -> [UInt8] {

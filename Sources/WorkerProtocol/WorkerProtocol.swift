@@ -23,6 +23,7 @@ public enum WorkerPath {
     /// Worker side: leader to worker.
     public static let offer = "/internal/v1/offer"
     public static let kill = "/internal/v1/kill"
+    public static let adjust = "/internal/v1/adjust"
     /// Any node to worker.
     public static let readLog = "/internal/v1/log"
     /// Node side: worker to node.

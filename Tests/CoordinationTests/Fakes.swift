@@ -104,6 +104,7 @@ final class FakeTransport: WorkerTransport {
     func kill(_ request: KillRequest, at worker: WorkerDescription) async throws(TransportError) {
         kills.withLock { $0.append(request) }
     }
+    func adjust(_ request: AdjustRequest, at worker: WorkerDescription) async throws(TransportError) {}
     var offered: [Offer] { offers.withLock { $0.flatMap(\.offers) } }
 }
 

@@ -80,8 +80,8 @@ final class Play {
             effects.append(effect)
             switch effect {
             case .offer(let worker, let list): offers += list.map { (worker.name, $0) }
-            case .kill(_, let attempts): kills += attempts
-            case .notice: break
+            case .kill(_, let attempts, _): kills += attempts
+            case .notice, .adjust: break
             }
         }
         agree(location)

@@ -75,7 +75,8 @@ struct PluginTests {
             offer.timeout = .seconds(7)
             offer.extras?.plugin?.notes = "a note"
             offer.extras?.plugin?.postData = #"{"n":[1]}"#
-            offer.extras?.plugin?.dialectFields = #"{"timezone":"UTC","x":{"y":1},"title":"t","hostname":"forged"}"#
+            offer.extras?.plugin?.dialectFields =
+                #"{"cronicle":{"timezone":"UTC","x":{"y":1},"title":"t","hostname":"forged"},"chronos":{"z":1}}"#
             offer.extras?.plugin?.chain = ChainLink(
                 run: RunID("r0"), job: JobID("before"), jobTitle: "B", data: "[1]", code: "\"E\"", description: "d",
                 length: 1)
@@ -111,7 +112,7 @@ struct PluginTests {
                 ])
             plugin.environment = #"{"OWN":"1","PATH":"/usr/bin:/bin","IFS":"x"}"#
             var offer = pluginJob(attempt(1), plugin)
-            offer.extras?.plugin?.dialectFields = #"{"a-b":1,"nested":{},"on":true}"#
+            offer.extras?.plugin?.dialectFields = #"{"cronicle":{"a-b":1,"nested":{},"on":true}}"#
             let end = try await bench.run(offer)
             // The tool says nothing of its end.
             #expect(end.task?.reason == "Process exited without reporting job completion.")

@@ -89,9 +89,27 @@ public enum OfferReply: Hashable, Sendable {
 public struct KillRequest: Hashable, Sendable {
     public var term: Term
     public var attempts: [AttemptID]
-    public init(term: Term, attempts: [AttemptID]) {
+    /// For people, as far as they are known: they stand in the logs.
+    public var reasons: [AttemptID: String]
+    public init(term: Term, attempts: [AttemptID], reasons: [AttemptID: String] = [:]) {
         self.term = term
         self.attempts = attempts
+        self.reasons = reasons
+    }
+}
+
+/// New limits for a try that runs, in place of those that it was offered with.
+public struct AdjustRequest: Hashable, Sendable {
+    public var term: Term
+    public var attempt: AttemptID
+    /// From the try's start; nil: none.
+    public var timeout: Duration?
+    public var limits: RunLimits
+    public init(term: Term, attempt: AttemptID, timeout: Duration?, limits: RunLimits) {
+        self.term = term
+        self.attempt = attempt
+        self.timeout = timeout
+        self.limits = limits
     }
 }
 

@@ -8,6 +8,7 @@ public protocol WallClock: Sendable {
 public protocol WorkerTransport: Sendable {
     func offer(_ batch: OfferBatch, to worker: WorkerDescription) async throws(TransportError) -> OfferReply
     func kill(_ request: KillRequest, at worker: WorkerDescription) async throws(TransportError)
+    func adjust(_ request: AdjustRequest, at worker: WorkerDescription) async throws(TransportError)
 }
 
 /// Worker to node. Errors are `TransportError`; each message may be repeated, to the same or to another node.

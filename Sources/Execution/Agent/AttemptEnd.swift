@@ -4,7 +4,7 @@ import Timetable
 /// How an attempt ended, in the words of the domain.
 enum AttemptEnd {
     static func describe(
-        _ end: ProcessEnd, ending: Holding.Ending?, offer: Offer
+        _ end: ProcessEnd, ending: Holding.Ending?, abortReason: String = "", offer: Offer
     ) -> (AttemptOutcome, reason: String) {
         // Whatever became of the rest of it: a run that has lost a part of itself has not succeeded.
         if end.wasKilledForMemory {
@@ -22,7 +22,7 @@ enum AttemptEnd {
             return (outcome(end.status), reason(end.status))
         }
         switch ending {
-        case .aborted: return (.aborted, "ended on request")
+        case .aborted: return (.aborted, abortReason.isEmpty ? "ended on request" : abortReason)
         case .stopped: return (.interrupted, "the worker was stopped")
         case .timedOut: return (.timedOut, timeoutReason(offer.timeout))
         case .exceeded(let limit, let reason): return (.exceeded(limit), reason)

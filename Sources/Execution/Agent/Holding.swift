@@ -24,6 +24,8 @@ struct Holding: Sendable {
     /// Signalled to break off what comes before the start.
     var preparation: WakeUp?
     var ending: Ending?
+    /// Of an aborted one, why; empty: nobody said.
+    var abortReason = ""
     var report: AttemptReport?
     /// What is known of it while it runs.
     var details = AttemptDetails()

@@ -25,7 +25,8 @@ extension WorkerAgent {
             return
         }
         await noteStart(attempt, process)
-        let end = await outlive(attempt, process, timeout: offer.timeout)
+        // It may have got another one since.
+        let end = await outlive(attempt, process, timeout: holdings[attempt]?.offer?.timeout ?? nil)
         await report(attempt, end, of: process, offer: offer)
         await process.discard()
     }
@@ -108,6 +109,12 @@ extension WorkerAgent {
         if holdings[attempt]?.ending != nil { await process.end(grace: configuration.killGrace) }
     }
 
+    /// Ends it unless it has been given another timeout meanwhile.
+    func timeOut(_ attempt: AttemptID, after timeout: Duration) async {
+        guard let offer = holdings[attempt]?.offer, offer.timeout == timeout else { return }
+        await end(attempt, because: .timedOut)
+    }
+
     private func outlive(
         _ attempt: AttemptID, _ process: any RunningProcess, timeout: Duration?
     ) async -> ProcessEnd {
@@ -117,7 +124,7 @@ extension WorkerAgent {
             group.addTask(executorPreference: timekeeper) {
                 // Cancelled when the command has ended before.
                 guard (try? await timekeeper.sleep(for: timeout)) != nil else { return }
-                await self.end(attempt, because: .timedOut)
+                await self.timeOut(attempt, after: timeout)
             }
             let end = await process.ended()
             group.cancelAll()
@@ -128,7 +135,9 @@ extension WorkerAgent {
     private func report(
         _ attempt: AttemptID, _ end: ProcessEnd, of process: any RunningProcess, offer: Offer
     ) async {
-        let (outcome, reason) = AttemptEnd.describe(end, ending: holdings[attempt]?.ending, offer: offer)
+        let offer = holdings[attempt]?.offer ?? offer
+        let (outcome, reason) = AttemptEnd.describe(
+            end, ending: holdings[attempt]?.ending, abortReason: holdings[attempt]?.abortReason ?? "", offer: offer)
         let task = AttemptEnd.task(end, outcome: outcome, reason: reason)
         // Who reads the log because the run has ended finds it whole.
         await process.conclude(

@@ -109,7 +109,38 @@ public actor WorkerAgent: Service {
             throw DomainError(.conflict, "the term \(request.term) is over: this worker has seen \(highestTerm)")
         }
         raiseTerm(request.term)
-        for attempt in request.attempts { await end(attempt, because: .aborted) }
+        for attempt in request.attempts {
+            if holdings[attempt]?.ending == nil { holdings[attempt]?.abortReason = request.reasons[attempt] ?? "" }
+            await end(attempt, because: .aborted)
+        }
+    }
+
+    /// Gives a try that has not ended new limits; one that is not held is ignored.
+    /// - Throws: `DomainError.conflict` for a term lower than the highest seen.
+    public func adjust(_ request: AdjustRequest) async throws(DomainError) {
+        guard request.term >= highestTerm else {
+            throw DomainError(.conflict, "the term \(request.term) is over: this worker has seen \(highestTerm)")
+        }
+        raiseTerm(request.term)
+        let attempt = request.attempt
+        guard let holding = holdings[attempt], holding.phase != .finished, var offer = holding.offer else { return }
+        let former = offer.timeout
+        var extras = offer.extras ?? .none
+        extras.limits = request.limits
+        offer.extras = extras == .none ? nil : extras
+        offer.timeout = request.timeout
+        holdings[attempt]?.offer = offer
+        if holding.limits != nil {
+            holdings[attempt]?.limits = LimitWatch(request.limits, hardMemory: offer.resources.memory)
+        }
+        guard former != request.timeout, let timeout = request.timeout, let startedAt = holding.startedAt else { return }
+        let timekeeper = self.timekeeper
+        let rest = max(.zero, timeout - startedAt.duration(to: wallNow))
+        startTask("timeout") {
+            // Cancelled: the worker ends, and everything that it runs with it.
+            guard (try? await timekeeper.sleep(for: rest)) != nil else { return }
+            await self.timeOut(attempt, after: timeout)
+        }
     }
 
     /// What the journal holds, for heartbeats and answers.

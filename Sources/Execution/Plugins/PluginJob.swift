@@ -8,9 +8,10 @@ enum PluginJob {
         _ plugin: PluginOffer, _ order: LaunchOrder, parameters: PluginParameters, logPath: String, now: Instant
     ) throws(LaunchError) -> JSONObject {
         let offer = order.offer
-        // What the dialect keeps comes first: nothing in it replaces what Carillon itself says of the run.
-        var job =
-            try PluginParameters.parse(plugin.dialectFields, "the fields of the job")?.objectValue ?? JSONObject()
+        // What the dialect keeps comes first: nothing in it replaces what Carillon itself says of the run. The other
+        // dialect's fields are not the plugin's business.
+        let kept = try PluginParameters.parse(plugin.dialectFields, "the fields of the job")?["cronicle"]
+        var job = kept?.objectValue ?? JSONObject()
         for key in notCopied { job[key] = nil }
         job["category"] = .string(plugin.category)
         job["target"] = .string(plugin.target)

@@ -58,8 +58,17 @@ struct PluginTask: Sendable {
         case .url: throw LaunchError("the URL plugin is no program")
         case nil:
             let words = try CommandLineWords.split(plugin.plugin.command) { environment[$0] }
-            return (try ExecutablePath.resolve(words[0], path: environment["PATH"] ?? path), words)
+            do throws(LaunchError) {
+                return (try ExecutablePath.resolve(words[0], path: environment["PATH"] ?? path), words)
+            } catch { throw notExecutable(words[0]) }
         }
+    }
+
+    /// In Cronicle's words, which its users know.
+    func notExecutable(_ executable: String) -> LaunchError {
+        LaunchError(
+            "Child spawn error: \(executable): Child process failed to spawn "
+                + "(Check executable location, permissions, or EOL format?)")
     }
 
     /// Its standard input: the job as one line, and nothing after it. The caller closes it. Blocks.

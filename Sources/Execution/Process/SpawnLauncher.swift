@@ -323,6 +323,11 @@ public final class SpawnLauncher: ProcessLauncher {
             usleep(pause)
         }
         guard result.error == 0 else {
+            if let task, task.stock == nil, UInt32(bitPattern: result.step) == CSPAWN_STEP_EXECUTE.rawValue,
+                [ENOENT, EACCES, ENOEXEC].contains(result.error)
+            {
+                throw task.notExecutable(program.executable)
+            }
             throw SpawnFailure.error(
                 step: result.step, number: result.error, executable: program.executable,
                 user: program.user?.name ?? UserIdentity.own().name)

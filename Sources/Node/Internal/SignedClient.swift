@@ -66,6 +66,12 @@ struct HTTPWorkerTransport: WorkerTransport {
             WorkerMessageCoding.encode(request), to: worker.url, path: WorkerPath.kill, receiver: worker.name,
             timeout: Self.timeout)
     }
+
+    func adjust(_ request: AdjustRequest, at worker: WorkerDescription) async throws(TransportError) {
+        _ = try await client.send(
+            WorkerMessageCoding.encode(request), to: worker.url, path: WorkerPath.adjust, receiver: worker.name,
+            timeout: Self.timeout)
+    }
 }
 
 /// Worker to one node over HTTP.

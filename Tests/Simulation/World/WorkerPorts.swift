@@ -33,6 +33,16 @@ struct SimulatedTransport: WorkerTransport {
         do { try result.get() } catch { throw TransportError(.failed, error.message) }
     }
 
+    func adjust(_ request: AdjustRequest, at worker: WorkerDescription) async throws(TransportError) {
+        let result: Result<Void, DomainError> = try await call(worker) { host in
+            do throws(DomainError) {
+                try await host.agent.adjust(request)
+                return .success(())
+            } catch { return .failure(error) }
+        }
+        do { try result.get() } catch { throw TransportError(.failed, error.message) }
+    }
+
     /// The bug that takes offers of a term that is over for those of the present one.
     private func planted(_ batch: OfferBatch, known: Term) -> OfferBatch {
         guard world.options.bugs.contains(.oldOffers) else { return batch }

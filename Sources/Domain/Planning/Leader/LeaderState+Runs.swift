@@ -263,7 +263,11 @@ extension LeaderState {
             runs[id]?.run.isAbortRequested = true
             dirtyRuns.insert(id)
             if let worker = workers[active.run.worker] {
-                effects.append(.kill(worker: worker.worker.description, attempts: [active.run.attemptID]))
+                let reason = runs[id]?.run.reason ?? reason
+                effects.append(
+                    .kill(
+                        worker: worker.worker.description, attempts: [active.run.attemptID],
+                        reasons: [active.run.attemptID: reason]))
             }
         default:
             guard includingQueued else { return false }
@@ -325,6 +329,13 @@ extension LeaderState {
         active.definition = definition
         active.run.context = context
         runs[id] = active
+        // Offered: its worker may have it already, and will not be asked again.
+        if active.run.state == .started || active.run.state == .offered, let worker = workers[active.run.worker] {
+            effects.append(
+                .adjust(
+                    worker: worker.worker.description, attempt: active.run.attemptID, timeout: definition.timeout,
+                    limits: limits(of: definition)))
+        }
         changes.contexts.removeAll { $0.run == id }
         changes.contexts.append((run: id, context: context))
     }

@@ -15,7 +15,9 @@ public import Timetable
 public enum Effect: Sendable {
     /// Send these offers; without any it announces the leader.
     case offer(worker: WorkerDescription, offers: [Offer])
-    case kill(worker: WorkerDescription, attempts: [AttemptID])
+    case kill(worker: WorkerDescription, attempts: [AttemptID], reasons: [AttemptID: String])
+    /// A run was changed while a worker has it.
+    case adjust(worker: WorkerDescription, attempt: AttemptID, timeout: Duration?, limits: RunLimits)
     /// For the log of the operator.
     case notice(String)
 }
@@ -153,17 +155,19 @@ public struct LeaderState: Sendable {
 
     public mutating func drainEffects() -> [Effect] {
         defer { effects = [] }
-        var kills: [String: (worker: WorkerDescription, attempts: [AttemptID])] = [:]
+        typealias Kill = (worker: WorkerDescription, attempts: [AttemptID], reasons: [AttemptID: String])
+        var kills: [String: Kill] = [:]
         var others: [Effect] = []
         for effect in effects {
-            guard case .kill(let worker, let attempts) = effect else {
+            guard case .kill(let worker, let attempts, let reasons) = effect else {
                 others.append(effect)
                 continue
             }
-            kills[worker.name, default: (worker, [])].attempts += attempts
+            kills[worker.name, default: (worker, [], [:])].attempts += attempts
+            kills[worker.name]?.reasons.merge(reasons) { first, _ in first }
         }
         for kill in kills.values.sorted(by: { $0.worker.name < $1.worker.name }) {
-            others.append(.kill(worker: kill.worker, attempts: kill.attempts))
+            others.append(.kill(worker: kill.worker, attempts: kill.attempts, reasons: kill.reasons))
         }
         return others
     }
