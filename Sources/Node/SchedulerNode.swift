@@ -179,7 +179,8 @@ struct Parts: Sendable {
         cronicle = CronicleAPI(
             CronicleDependencies(
                 authenticator: authenticator, accounts: accounts, keys: KeyRecords(store: stores.keys, clock: clock),
-                events: EventOperations(stores: stores, office: leader, zones: zones),
+                events: EventOperations(
+                    stores: stores, office: leader, zones: zones, ownHost: HostFacts.hostName),
                 runs: RunRecords(stores: stores, office: leader, clock: clock), logs: logs,
                 tokens: LogTokens(secret: configuration.secret), zones: zones,
                 activity: ActivityLog(store: stores.activity, clock: clock) { log.warning($0) }, clock: clock,

@@ -14,8 +14,11 @@ public struct EventOperations: Sendable {
     private let stores: Stores
     private let office: any LeaderOffice
     private let validator: JobValidator
+    private let ownHost: String
 
-    public init(stores: Stores, office: any LeaderOffice, zones: any ZoneDatabase) {
+    /// - Parameter ownHost: stands for the workers' hosts until there are workers.
+    public init(stores: Stores, office: any LeaderOffice, zones: any ZoneDatabase, ownHost: String = "") {
+        self.ownHost = ownHost
         self.stores = stores
         self.office = office
         validator = JobValidator(zones: zones)
@@ -61,7 +64,8 @@ public struct EventOperations: Sendable {
     }
 
     private func naming(_ group: WorkerGroup) async throws(StoreError) -> WorkerGroup {
-        let hosts = Set(try await stores.workers.list().map(\.description.hostName)).sorted()
+        var hosts = Set(try await stores.workers.list().map(\.description.hostName)).sorted()
+        if hosts.isEmpty, !ownHost.isEmpty { hosts = [ownHost] }
         var group = group
         let pattern = "^(\(hosts.joined(separator: "|")))$"
         if !hosts.isEmpty, pattern.utf8.count <= Limits.constraintPattern { group.pattern = pattern }

@@ -92,6 +92,26 @@ struct CodingTests {
         #expect(try WorkerMessageCoding.decodeClaimRequest(WorkerMessageCoding.encode(claim)) == claim)
         #expect(try WorkerMessageCoding.decodeClaimReply(WorkerMessageCoding.encode(reply)) == reply)
         #expect(try WorkerMessageCoding.decodeKillRequest(WorkerMessageCoding.encode(kill)) == kill)
+        let told = KillRequest(
+            term: Term(timeline: 1, epoch: 7), attempts: [attempt, other], reasons: [other: "enough"])
+        #expect(try WorkerMessageCoding.decodeKillRequest(WorkerMessageCoding.encode(told)) == told)
+    }
+
+    @Test("new limits of a try have their golden body")
+    func adjusting() throws {
+        var limits = RunLimits()
+        limits.logBytes = 9
+        let request = AdjustRequest(
+            term: Term(timeline: 1, epoch: 7), attempt: attempt, timeout: .seconds(2), limits: limits)
+        #expect(
+            text(WorkerMessageCoding.encode(request)) == """
+                {"term":{"timeline":1,"epoch":7},"run":"r000070000001","attempt":2,"timeoutMicroseconds":2000000,\
+                "limits":{"log_bytes":9}}
+                """)
+        #expect(try WorkerMessageCoding.decodeAdjustRequest(WorkerMessageCoding.encode(request)) == request)
+        #expect(throws: DomainError.self) {
+            try WorkerMessageCoding.decodeAdjustRequest(Array(#"{"term":{"timeline":1,"epoch":7}}"#.utf8))
+        }
     }
 
     @Test("registration and heartbeat have their golden bodies")
