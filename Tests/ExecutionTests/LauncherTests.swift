@@ -18,7 +18,6 @@ struct Bench: Sendable {
         self.loop = loop
         scratch = try Scratch()
         var settings = SpawnSettings(workDirectory: scratch.path)
-        settings.ownsAllChildren = false
         settings.remainsGrace = .seconds(2)
         change(&settings)
         launcher = try SpawnLauncher(settings, loop: loop, http: http, log: quiet)
@@ -393,6 +392,27 @@ struct LauncherTests {
             _ = await running.ended()
             await running.discard()
         }
+    }
+
+    @Test("what a command has left behind is waited for when it has ended; the children of others are not")
+    @MainActor func strays() async throws {
+        // On the first thread, to which orphans come as well.
+        var foreign: pid_t = 0
+        let name = strdup("true")
+        defer { free(name) }
+        try #require(posix_spawn(&foreign, "/bin/true", nil, nil, [name, nil], environ) == 0)
+        try await withBench { bench in
+            let end = try await bench.run(
+                sampleOffer(attempt(1), command: "mkfifo f; (setsid sh -c 'echo $$ | tee f' &); read line < f"))
+            #expect(end.status == .exited(code: 0))
+            let stray = try #require(Int32(end.outputTail.split(separator: "\n").first ?? ""))
+            try await eventually("it is gone", on: bench.loop) {
+                await bench.launcher.tidy()
+                return !FileManager.default.fileExists(atPath: "/proc/\(stray)")
+            }
+        }
+        var status: Int32 = 0
+        #expect(waitpid(foreign, &status, 0) == foreign)
     }
 
     @Test("a sandbox is removed with all that a command has made in it")

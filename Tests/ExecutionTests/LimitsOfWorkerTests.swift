@@ -36,7 +36,6 @@ extension LauncherTests {
             defer { loop.stop() }
             let scratch = try Scratch()
             var settings = SpawnSettings(workDirectory: scratch.path)
-            settings.ownsAllChildren = false
             change(&settings)
             let launcher = try SpawnLauncher(settings, loop: loop, log: quiet)
             var configuration = WorkerConfiguration(

@@ -21,11 +21,12 @@ struct Unmet: Error, CustomStringConvertible {
     let description: String
 }
 
-/// Waits until the condition holds; fails after 20 s.
+/// Waits until the condition holds; fails after two minutes, which is for what never comes true: a machine that is busy
+/// with other things must not make a test fail.
 func eventually(
     _ what: String, on loop: EventLoop, _ condition: @Sendable () async throws -> Bool
 ) async throws {
-    let deadline = loop.monotonicNow.advanced(by: .seconds(20))
+    let deadline = loop.monotonicNow.advanced(by: .seconds(120))
     while try await !condition() {
         guard loop.monotonicNow < deadline else { throw Unmet(description: "never came true: \(what)") }
         try await loop.sleep(for: .milliseconds(2))

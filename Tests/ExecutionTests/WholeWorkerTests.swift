@@ -13,8 +13,7 @@ extension LauncherTests {
         private static func agent(
             _ loop: EventLoop, _ scratch: Scratch, _ uplink: FakeUplink, journal: FileJournal
         ) throws -> WorkerAgent {
-            var settings = SpawnSettings(workDirectory: scratch.path)
-            settings.ownsAllChildren = false
+            let settings = SpawnSettings(workDirectory: scratch.path)
             let launcher = try SpawnLauncher(settings, loop: loop, log: quiet)
             var configuration = WorkerConfiguration(
                 description: sampleDescription, users: .ofThisProcess(allowed: [], defaultUser: UserIdentity.own().name)
@@ -25,11 +24,7 @@ extension LauncherTests {
                 log: quiet)
         }
 
-        @Test(
-            "a batch of 256 offers costs one claim, and each command runs once",
-            .enabled(
-                if: ProcessInfo.processInfo.environment["CARILLON_KNOWN_FAILURES"] != nil,
-                "fails beside other tests: not all have ended after 20 s"))
+        @Test("a batch of 256 offers costs one claim, and each command runs once")
         func batch() async throws {
             try await onLoop { loop in
                 let scratch = try Scratch()
@@ -45,13 +40,11 @@ extension LauncherTests {
                 }
                 let batch = OfferBatch(
                     term: Term(timeline: 1, epoch: 1), leader: "n", leaderURL: "http://n", offers: offers)
-                let before = ContinuousClock.now
                 _ = try await agent.offer(batch)
                 _ = try await agent.offer(batch)
                 try await eventually("all are reported", on: loop) {
                     uplink.reports.count >= offers.count && Set(uplink.reports.map(\.attempt)).count == offers.count
                 }
-                print("256 offers took \(ContinuousClock.now - before)")
                 #expect(uplink.claims.count == 1)
                 let lines = try scratch.text("ran").split(separator: "\n").compactMap { Int($0) }
                 #expect(lines.sorted() == Array(0..<offers.count))

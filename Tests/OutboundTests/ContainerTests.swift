@@ -25,6 +25,8 @@ struct ContainerTests {
             let machine = try Machine(loop: loop, scratch: try scratch ?? Scratch(), engine: engine, policy: policy)
             defer { machine.client.close() }
             try await body(machine, engine)
+            // What engines leave behind comes to this process, like the orphans of commands.
+            await machine.launcher.tidy()
         }
     }
 
@@ -256,11 +258,7 @@ struct ContainerTests {
         }
     }
 
-    @Test(
-        "a megabyte of output comes whole and in order",
-        .enabled(
-            if: ProcessInfo.processInfo.environment["CARILLON_KNOWN_FAILURES"] != nil,
-            "fails beside other tests: the end of the output is missing"))
+    @Test("a megabyte of output comes whole and in order")
     func output() async throws {
         try await withMachine { machine, _ in
             let offer = sampleOffer("cout1", command: "seq 1 150000; printf end", container: spec())

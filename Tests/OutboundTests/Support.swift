@@ -101,7 +101,6 @@ struct Machine: Sendable {
         self.scratch = scratch
         client = HTTPClient(loop: loop)
         var settings = SpawnSettings(workDirectory: scratch.path + "/worker")
-        settings.ownsAllChildren = false
         settings.groups.isWanted = false
         launcher = HostLauncher(
             processes: try SpawnLauncher(settings, loop: loop, log: quiet), artifacts: artifacts,
@@ -142,7 +141,7 @@ let quiet = Log("test", minimum: .error)
 func eventually(
     _ what: String, on loop: EventLoop, _ condition: @Sendable () async throws -> Bool
 ) async throws {
-    let deadline = loop.monotonicNow.advanced(by: .seconds(30))
+    let deadline = loop.monotonicNow.advanced(by: .seconds(120))
     while try await !condition() {
         guard loop.monotonicNow < deadline else { throw Unmet(description: "never came true: \(what)") }
         try await loop.sleep(for: .milliseconds(10))

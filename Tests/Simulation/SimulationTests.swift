@@ -55,11 +55,7 @@ struct SimulationTests {
         }
     }
 
-    @Test(
-        "a simulation that dies names its seed and the command that shows it again",
-        .enabled(
-            if: ProcessInfo.processInfo.environment["CARILLON_KNOWN_FAILURES"] != nil,
-            "hangs beside tests of the worker, which wait for all children of the process: run it alone"))
+    @Test("a simulation that dies names its seed and the command that shows it again")
     func crash() async {
         let result = await #expect(processExitsWith: .signal(SIGILL), observing: [\.standardErrorContent]) {
             CrashReport.during(Outcome.replay(4_711), slot: 3) { _ = raise(SIGILL) }

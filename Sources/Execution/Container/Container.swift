@@ -142,8 +142,11 @@ enum ContainerLimits {
     /// Engines refuse less.
     static let leastMemory: Int64 = 6 * 1024 * 1024
     static let leastCPUs = 0.01
-    /// For the rest of the output, after the end.
-    static let outputEnd: Duration = .seconds(10)
+    /// After the end: how long nothing of the rest of the output may come before it is given up. However much there
+    /// is, it is read as long as it comes.
+    static let outputSilence: Duration = .seconds(20)
+    /// Attempts at the rest of the output.
+    static let lastReadings = 5
     /// Beyond the grace, for an engine to say that a container has ended.
     static let stopPatience: Duration = .seconds(15)
     static let sandbox = "/mnt/mesos/sandbox"

@@ -19,6 +19,8 @@ actor ContainerProcess: RunningProcess {
     private var wasEnded = false
     private var hasEnded = false
     private var outputProblem: String?
+    private let progress = OutputProgress()
+    private var isOutputWhole = false
     /// From then on nobody waits for an engine that does not answer.
     private var giveUpAt: MonotonicInstant?
     /// The engine has failed, or was asked to stop it: look now.
@@ -53,14 +55,15 @@ actor ContainerProcess: RunningProcess {
             hasEnded = true
             whenEnded()
             let wasKilledForMemory = memory.finish() || state?.wasKilledForMemory == true
-            // The output's end follows; somebody who keeps it open outside does not hold the run up.
-            group.addTask(executorPreference: loop) {
+            // The output's end follows; an engine that does not come out with it does not hold the run up for ever.
+            group.addTask(executorPreference: loop) { [progress] in
                 // Cancelled when the output has ended.
-                _ = try? await loop.sleep(for: ContainerLimits.outputEnd)
+                try? await progress.waitForSilence(of: ContainerLimits.outputSilence, on: loop)
             }
             await group.next()
             group.cancelAll()
             await group.waitForAll()
+            if !isOutputWhole { await noteCut() }
             return await describe(state, wasKilledForMemory: wasKilledForMemory)
         }
     }
@@ -146,9 +149,10 @@ actor ContainerProcess: RunningProcess {
     /// From the beginning, and once more from there when the engine breaks off: what is in the log already is skipped.
     private func readOutput() async {
         var pauses = Backoff(initial: .milliseconds(200), maximum: .seconds(5))
-        let progress = OutputProgress()
-        let (output, files) = (self.output, self.files)
-        while !Task.isCancelled {
+        let (output, files, progress) = (self.output, self.files, self.progress)
+        var lastReadings = 0
+        while !Task.isCancelled, lastReadings < ContainerLimits.lastReadings {
+            if hasEnded { lastReadings += 1 }
             progress.beginAnew()
             do {
                 // Who only follows loses the end with some engines: they stop with the container, not with its output.
@@ -157,7 +161,10 @@ actor ContainerProcess: RunningProcess {
                     let new = progress.advance(bytes)
                     if !new.isEmpty { try await files.run { try output.write(new) } }
                 }
-                if !follows { return }
+                if !follows {
+                    isOutputWhole = true
+                    return
+                }
                 if hasEnded { continue }
                 // Where the engine itself has ended the stream, it is asked for the rest.
                 if try await engine.state(of: container)?.isRunning != true {
@@ -167,6 +174,7 @@ actor ContainerProcess: RunningProcess {
             } catch let error as LaunchError {
                 // The disk: nothing can be kept, so that it is not worth going on.
                 fail(error.message)
+                isOutputWhole = true
                 await end(grace: .seconds(1))
                 return
             } catch is CancellationError {
@@ -176,6 +184,16 @@ actor ContainerProcess: RunningProcess {
             }
             // Cancelled at the end.
             guard (try? await loop.sleep(for: pauses.next(on: loop))) != nil else { return }
+        }
+    }
+
+    /// Whoever reads the log shall not take it for all that the container has said.
+    private func noteCut() async {
+        log.warning("the container engine has not given the end of the output of \(attempt)")
+        let output = self.output
+        // A disk that is full, or a pool that is shut down: the line above must do.
+        try? await files.run {
+            try output.annotate("\n[carillon: the container engine has not given the end of the output]\n")
         }
     }
 }

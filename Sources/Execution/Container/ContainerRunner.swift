@@ -192,14 +192,10 @@ final class ContainerRunner: Sendable {
 
     /// All of it again, into the run's log: the engine has what the former process had not read yet.
     private func readLog(of container: String, _ attempt: AttemptID) async -> String {
-        let (engine, files, logs) = (self.engine, self.files, self.logs)
+        let (files, logs) = (self.files, self.logs)
         do {
             let output = try await files.run { try logs.open(attempt) }
-            try await withDeadline(ContainerLimits.outputEnd, on: loop, "reading the output of \(attempt)") {
-                try await engine.output(of: container, follows: false) { bytes in
-                    try await files.run { try output.write(bytes) }
-                }
-            }
+            try await readAll(of: container, into: output)
             let footer = LogText.footer(
                 isSuccess: false, description: "the worker restarted while the container ran",
                 now: Instant(microseconds: loop.wallMicroseconds))
@@ -208,6 +204,26 @@ final class ContainerRunner: Sendable {
         } catch {
             log.warning("the output of \(attempt) is not complete: \(error)")
             return OutputLog.tail(path: directory.logPath(attempt))
+        }
+    }
+
+    /// As long as something comes.
+    private func readAll(of container: String, into output: OutputLog) async throws {
+        let (engine, files, loop) = (self.engine, self.files, self.loop)
+        let progress = OutputProgress()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask(executorPreference: loop) {
+                try await engine.output(of: container, follows: false) { bytes in
+                    _ = progress.advance(bytes)
+                    try await files.run { try output.write(bytes) }
+                }
+            }
+            group.addTask(executorPreference: loop) {
+                try await progress.waitForSilence(of: ContainerLimits.outputSilence, on: loop)
+                throw EngineError(.unreachable, "the container engine has stopped in the middle of the output")
+            }
+            try await group.next()
+            group.cancelAll()
         }
     }
 }

@@ -1,3 +1,4 @@
+import Runtime
 import Synchronization
 
 /// How much of a container's output is in the log, over several readings that each begin anew.
@@ -6,9 +7,23 @@ final class OutputProgress: Sendable {
 
     func beginAnew() { state.withLock { $0.position = 0 } }
 
+    private let steps = Atomic(0)
+
+    /// Returns when nothing has come for so long. Throws by cancellation only.
+    func waitForSilence(of time: Duration, on timekeeper: any Timekeeper) async throws {
+        var seen = -1
+        while true {
+            let now = steps.load(ordering: .relaxed)
+            if now == seen { return }
+            seen = now
+            try await timekeeper.sleep(for: time)
+        }
+    }
+
     /// The part of the next bytes that is not in the log yet.
     func advance(_ bytes: [UInt8]) -> [UInt8] {
-        state.withLock { state in
+        steps.wrappingAdd(1, ordering: .relaxed)
+        return state.withLock { state in
             let known = max(0, min(bytes.count, state.written - state.position))
             state.position += bytes.count
             state.written = max(state.written, state.position)

@@ -23,7 +23,10 @@ final class ChildTable: @unchecked Sendable {
     /// When a thousand commands are ended at once, they share a look at the thousands of processes.
     private static let tableAge: Duration = .milliseconds(50)
 
-    init() {
+    /// Which children a process has is a fact about the process, however many launchers are in it.
+    static let ofThisProcess = ChildTable()
+
+    private init() {
         var attributes = pthread_rwlockattr_t()
         pthread_rwlockattr_init(&attributes)
         // Two threads that start one command after the other would else keep a writer out for ever.
@@ -67,12 +70,25 @@ final class ChildTable: @unchecked Sendable {
         return known.withLock { known in children.filter { !known.contains($0) } }
     }
 
-    /// Waits for strays that have ended.
+    /// Waits for strays that have ended. A dead one that nobody waits for stays in the kernel's table, and hides later
+    /// ones from whoever waits for any child.
+    ///
+    /// Commands begin a session each, so a stray never is of this process's own: children that somebody else in this
+    /// process has started, and waits for, are told apart by that.
     func reapStrays() {
+        let own = getsid(0)
+        func dead() -> [Int32] {
+            strays().filter { child in
+                var facts = cspawn_process()
+                return cspawn_read_process(child, &facts) == 0 && facts.isDead && facts.session != own
+            }
+        }
+        // The usual case must not hold up starts.
+        guard !dead().isEmpty else { return }
         pthread_rwlock_wrlock(lock)
         defer { pthread_rwlock_unlock(lock) }
         var end = cspawn_end()
-        for child in strays() { _ = cspawn_reap(child, &end) }
+        for child in dead() { _ = cspawn_reap(child, &end) }
     }
 
     /// All processes, as they were a short time ago at most.
@@ -113,6 +129,11 @@ final class ChildTable: @unchecked Sendable {
             capacity *= 4
         }
     }
+}
+
+extension cspawn_process {
+    /// It has ended, and nobody has waited for it yet.
+    var isDead: Bool { state == CChar(bitPattern: UInt8(ascii: "Z")) }
 }
 
 enum ProcessTable {

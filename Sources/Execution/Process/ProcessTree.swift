@@ -37,7 +37,7 @@ enum ProcessTree {
                 facts.group == command || facts.session == command || cspawn_has_environment(stray, marker)
             guard belongs else { continue }
             var end = cspawn_end()
-            if facts.state == "Z".firstByte { _ = cspawn_reap(stray, &end) } else { orphans.insert(stray) }
+            if facts.isDead { _ = cspawn_reap(stray, &end) } else { orphans.insert(stray) }
         }
         guard !orphans.isEmpty else { return [] }
         return closure(of: ProcessTable.read()) { orphans.contains($0.process) }
@@ -73,11 +73,7 @@ enum ProcessTree {
         while let next = open.popLast() {
             for child in byParent[next] ?? [] where members.insert(child).inserted { open.append(child) }
         }
-        return processes.filter { members.contains($0.process) && $0.state != "Z".firstByte }
+        return processes.filter { members.contains($0.process) && !$0.isDead }
             .map { ProcessMember(process: $0.process, startTime: $0.start_time, group: $0.group) }
     }
-}
-
-extension String {
-    fileprivate var firstByte: CChar { utf8.first.map { CChar(bitPattern: $0) } ?? 0 }
 }

@@ -20,9 +20,6 @@ public struct SpawnSettings: Sendable {
     public var remainsGrace: Duration = .seconds(10)
     /// Set-user-id programs (sudo, ping) give a command no rights.
     public var noNewPrivileges = true
-    /// Every child of this process is a command or its descendant. False only where others start processes too, as in
-    /// tests: then strays that cannot be told to belong to a try are left alone.
-    public var ownsAllChildren = true
     /// Hard limits by control groups.
     public var groups = ControlGroupSettings()
     /// Processes and threads of a run whose job names no lower limit; 0: any number.
@@ -41,7 +38,7 @@ public final class SpawnLauncher: ProcessLauncher {
     private let loop: EventLoop
     private let log: Log
     private let http: (any TaskHTTP)?
-    let children = ChildTable()
+    let children = ChildTable.ofThisProcess
     /// What tries have written, while they run and until it is stored.
     public let logs: LogSpool
     private let groups: ControlGroups?
@@ -206,7 +203,10 @@ public final class SpawnLauncher: ProcessLauncher {
             return tails
         }
         // Whatever they have left that no sign of theirs was found on.
-        try? await files.run { [groups] in groups?.removeLeftovers() }
+        try? await files.run { [groups, children] in
+            groups?.removeLeftovers()
+            children.reapStrays()
+        }
         return tails ?? [:]
     }
 
@@ -222,7 +222,7 @@ public final class SpawnLauncher: ProcessLauncher {
         let (directory, settings, children, groups) = (self.directory, self.settings, self.children, self.groups)
         // A pool that is shut down has nothing left to tidy.
         try? await files.run {
-            if settings.ownsAllChildren { children.reapStrays() }
+            children.reapStrays()
             groups?.tidy()
             directory.pruneLogs(
                 except: held, count: settings.keptLogs, age: settings.keptLogAge, now: now)

@@ -107,6 +107,8 @@ actor SpawnedProcess: RunningProcess {
         // What is left of it is as the kernel would have it: gone.
         if wasKilledForMemory { killFrom = loop.monotonicNow }
         let survivors = await endRemains()
+        // A pool that is full or shut down: the regular cleaning waits for them.
+        if !children.hasNoStrays() { try? await files.run { [children] in children.reapStrays() } }
         var failure: LaunchError?
         for pump in pumps {
             let failed = await pump.end(within: ExecutionLimits.outputEnd)
