@@ -29,7 +29,7 @@ let package = Package(
         layer("Timetable"),
         layer("JSON"),
         .systemLibrary(name: "CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
-        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CCrypt", providers: [.apt(["libcrypt-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
@@ -50,7 +50,7 @@ let package = Package(
         layer("DomainCoding", ["Domain", "JSON", "Timetable"]),
         layer("Storage", ["PostgresClient", "Domain", "DomainCoding", "JSON", "Timetable", "Runtime"]),
         layer("WorkerProtocol", ["Domain", "DomainCoding", "HTTP", "JSON", "Crypto", "Timetable"]),
-        layer("HTTPTransport", ["HTTP", "JSON", "Runtime", "Compression", "CLinux", "CCurl"]),
+        layer("HTTPTransport", ["HTTP", "JSON", "Runtime", "Compression", "Crypto", "CLinux", "CCurl"]),
 
         // L3
         layer("Operations", ["Storage", "Domain", "Crypto", "JSON", "Timetable"]),
@@ -95,7 +95,7 @@ let package = Package(
         tests("JSONTests", ["JSON"]),
         tests("HTTPTests", ["HTTP", "JSON"]),
         tests("RuntimeTests", ["Runtime"]),
-        tests("CryptoTests", ["Crypto"]),
+        tests("CryptoTests", ["Crypto", "TestSupport"]),
         tests("CompressionTests", ["Compression"]),
         tests("DomainTests", ["Domain", "Timetable"]),
         tests("PostgresClientTests", ["PostgresClient", "Runtime", "TestSupport"]),
@@ -105,7 +105,7 @@ let package = Package(
             [
                 "Storage", "DomainCoding", "PostgresClient", "Domain", "Timetable", "Runtime", "JSON", "TestSupport",
             ]),
-        tests("HTTPTransportTests", ["HTTPTransport", "HTTP", "Runtime", "Compression", "TestSupport"]),
+        tests("HTTPTransportTests", ["HTTPTransport", "HTTP", "Runtime", "Compression", "Crypto", "TestSupport"]),
         tests("WorkerProtocolTests", ["WorkerProtocol", "Domain", "HTTP", "JSON", "Timetable"]),
         tests("CoordinationTests", ["Coordination", "Domain", "Runtime", "Timetable", "Storage"]),
         tests("ExecutionTests", ["Execution", "Domain", "Runtime", "Timetable", "Compression", "JSON", "TestSupport"]),
@@ -117,7 +117,7 @@ let package = Package(
             ]),
         tests("ChronosAPITests", ["ChronosAPI", "Operations", "HTTP", "JSON", "Domain", "Timetable"]),
         tests("CronicleAPITests", ["CronicleAPI", "Operations", "HTTP", "JSON", "Domain", "Timetable"]),
-        tests("CommandLineToolTests", ["CommandLineTool"]),
+        tests("CommandLineToolTests", ["CommandLineTool", "TestSupport"]),
         .testTarget(
             name: "SimulationTests",
             dependencies: ["Coordination", "Execution", "Storage", "Domain", "Runtime", "Timetable"],

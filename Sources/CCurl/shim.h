@@ -30,6 +30,20 @@ static inline CURLcode carillon_curl_set_list(CURL *easy, CURLoption option, str
     return curl_easy_setopt(easy, option, value);
 }
 
+static inline CURLcode carillon_curl_clear_string(CURL *easy, CURLoption option) {
+    return curl_easy_setopt(easy, option, (const char *)NULL);
+}
+
+// libcurl copies the bytes.
+static inline CURLcode carillon_curl_set_blob(CURL *easy, CURLoption option, const void *bytes, size_t count) {
+    struct curl_blob blob = {(void *)bytes, count, CURL_BLOB_COPY};
+    return curl_easy_setopt(easy, option, &blob);
+}
+
+static inline CURLSHcode carillon_curl_share_data(CURLSH *share, curl_lock_data data) {
+    return curl_share_setopt(share, CURLSHOPT_SHARE, data);
+}
+
 static inline CURLcode carillon_curl_set_data_callback(
     CURL *easy, CURLoption option, carillon_curl_data_callback callback) {
     return curl_easy_setopt(easy, option, callback);

@@ -1,7 +1,10 @@
-// Crypto: digests, message authentication, random bytes and the text codings of keys.
+// Crypto: digests, message authentication, random bytes, the text codings of keys, and TLS for servers.
 //
-// Everything cryptographic is libcrypto's; nothing is written by hand, and no other target imports COpenSSL. All
-// functions are pure but for RandomBytes, may be called from any thread and hold no key after they return.
+// Everything cryptographic is OpenSSL's; nothing is written by hand, and no other target imports COpenSSL. All
+// functions are pure but for RandomBytes, may be called from any thread and hold no key after they return. TLS alone
+// has state: a `TLSServerContext` is shared by all, a `TLSChannel` belongs to one connection and reads and writes its
+// descriptor. OpenSSL's queue of errors belongs to the thread, and libcurl and libpq leave errors of their own in it:
+// each call here begins with an empty one.
 // Hex and Base64URL are codings of public or random text; they do not run in constant time. Compare what is secret with
 // constantTimeEqual, never with ==.
 

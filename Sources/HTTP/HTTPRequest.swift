@@ -13,6 +13,8 @@ public struct HTTPRequest: Sendable {
     public var body: [UInt8]
     /// The peer's address in text form; empty when unknown.
     public var remoteAddress: String
+    /// Subject of the certificate that the client has shown in TLS and that the server has verified; nil: none.
+    public var clientCertificate: String?
     /// Sent as HTTP/1.0: such a client understands no chunked answer.
     public var isHTTP10 = false
     /// The decoded segments that stand for the `{name}`s of the route's pattern. Set by `HTTPRouter`.

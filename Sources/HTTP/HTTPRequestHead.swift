@@ -32,10 +32,11 @@ public struct HTTPRequestHead: Sendable, Equatable {
     }
 
     /// The request with its body, for a handler.
-    public func request(body: [UInt8], remoteAddress: String) -> HTTPRequest {
+    public func request(body: [UInt8], remoteAddress: String, clientCertificate: String? = nil) -> HTTPRequest {
         var request = HTTPRequest(
             method: method, target: target, headers: headers, body: body, remoteAddress: remoteAddress)
         request.isHTTP10 = isHTTP10
+        request.clientCertificate = clientCertificate
         return request
     }
 }

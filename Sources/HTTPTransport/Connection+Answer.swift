@@ -126,6 +126,7 @@ extension Connection {
 
     /// Returns how many bytes the kernel took; 0 when it takes none now, or when the connection was closed.
     private func transmit(_ bytes: [UInt8], from offset: Int, moreFollows: Bool = false) -> Int {
+        if let tls { return transmit(bytes, from: offset, through: tls) }
         let flags = Int32(MSG_NOSIGNAL) | (moreFollows ? Int32(MSG_MORE) : 0)
         let count = bytes.withUnsafeBytes { raw in
             Glibc.send(descriptor, raw.baseAddress.map { $0 + offset }, raw.count - offset, flags)

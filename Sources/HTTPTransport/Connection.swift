@@ -1,14 +1,15 @@
+import Crypto
 import Glibc
 import HTTP
 import Runtime
 
 /// One client's connection: reads requests, has them handled one after the other, writes their answers.
 ///
-/// States and what ends them:
+/// States and what ends them (`handshaking` with TLS only, see `Connection+TLS.swift`):
 ///
-///     waiting ─first byte─► head ─► body ─► handling ─► flushing ─► waiting
-///                            │        │         └─► streaming ─┘ │
-///                            └refused─┴─────────────► flushing ──┴► lingering ─► closed
+///     handshaking ─► waiting ─first byte─► head ─► body ─► handling ─► flushing ─► waiting
+///                                           │        │         └─► streaming ─┘ │
+///                                           └refused─┴─────────────► flushing ──┴► lingering ─► closed
 ///
 /// The next request is parsed only when the answer before it has left for the kernel, so a client that sends without
 /// reading costs one read's worth of memory. While a request is handled, what arrives is left in the kernel.
@@ -21,7 +22,7 @@ import Runtime
 /// there.
 final class Connection: @unchecked Sendable {
     enum Phase: UInt8 {
-        case waiting, head, body, handling, streaming, flushing, lingering, closed
+        case handshaking, waiting, head, body, handling, streaming, flushing, lingering, closed
     }
 
     let descriptor: Int32
@@ -33,13 +34,22 @@ final class Connection: @unchecked Sendable {
     var isCounted = false
     var isRefused = false
 
+    /// Nil: plain HTTP.
+    var tls: TLSChannel?
+    /// A thread of the pool has the channel and the descriptor: neither may be touched until it is back.
+    var handshakeIsAway = false
+    /// TLS must write something of its own before it can read on.
+    var awaitsRoom = false
+    /// Subject of the client's certificate.
+    var clientCertificate: String?
+
     var phase = Phase.waiting
     /// The request at hand, from its head to the end of its answer.
     var head: HTTPRequestHead?
     var body: [UInt8] = []
     /// What this request's body counts in `ServerCore.heldInput`.
     private var heldInput = 0
-    private var parser: HTTPRequestParser?
+    var parser: HTTPRequestParser?
     /// Counts requests, so that the sink of an old one cannot write into the answer of a new one.
     var exchange: UInt64 = 0
     var task: Task<Void, Never>?
@@ -53,10 +63,10 @@ final class Connection: @unchecked Sendable {
     /// Writers of a stream that are held back.
     var writers: [ConnectionSink.Writer] = []
 
-    private var watch: Watch?
+    var watch: Watch?
     private var interest: Interest = .read
     /// Bytes came while they could not be taken; the descriptor is not watched for reading until they can.
-    private var readingIsPaused = false
+    var readingIsPaused = false
 
     private var deadline: MonotonicInstant?
     private var timer: TimerToken?
@@ -68,6 +78,7 @@ final class Connection: @unchecked Sendable {
         self.descriptor = descriptor
         self.remoteAddress = remoteAddress
         self.core = core
+        if core.tls != nil { phase = .handshaking }
     }
 
     func attach() throws {
@@ -75,19 +86,20 @@ final class Connection: @unchecked Sendable {
     }
 
     func begin() {
-        setDeadline(core.configuration.idleDeadline)
+        setDeadline(phase == .handshaking ? core.configuration.handshakeDeadline : core.configuration.idleDeadline)
     }
 
     /// Nothing would be lost by closing it.
-    var isIdle: Bool { phase == .waiting }
+    var isIdle: Bool { phase == .waiting || phase == .handshaking }
 
     func close() {
         guard phase != .closed else { return }
         let wasStreaming = phase == .streaming
+        if phase == .waiting { tls?.sayFarewell() }
         phase = .closed
         watch?.cancel()
         watch = nil
-        Glibc.close(descriptor)
+        closeDescriptor()
         clearDeadline()
         if let timer { core.loop.cancel(timer) }
         parser = nil
@@ -111,29 +123,45 @@ final class Connection: @unchecked Sendable {
     // MARK: Events
 
     private func ready(_ readiness: Readiness) {
-        if readiness.contains(.write), outputBytes > 0 { flush() }
+        if phase == .handshaking { return goOnWithHandshake() }
+        if readiness.contains(.write) {
+            if outputBytes > 0 { flush() }
+            if awaitsRoom {
+                awaitsRoom = false
+                updateInterest()
+            }
+        }
         guard readiness.contains(.read) else { return }
         switch phase {
         case .waiting, .head, .body: receive()
-        case .streaming: lookForEnd()
+        case .streaming: if tls == nil { lookForEnd() } else { readAhead() }
         case .handling, .flushing:
             readingIsPaused = true
             updateInterest()
         case .lingering: discard()
-        case .closed: break
+        case .handshaking, .closed: break
         }
     }
 
     private func receive() {
+        guard let count = take(), count > 0 else { return }
+        feed(count)
+        windowBytes += count
+        parse()
+    }
+
+    /// Reads into the core's buffer what has come: nil where that is nothing. Closes when nothing will come any more.
+    private func take() -> Int? {
+        if let tls { return take(from: tls) }
         let count = recv(descriptor, core.readBuffer.baseAddress, core.readBuffer.count, 0)
-        if count > 0 {
-            if parser == nil { parser = HTTPRequestParser(limits: core.configuration.limits) }
-            parser?.feed(UnsafeRawBufferPointer(rebasing: core.readBuffer[..<count]))
-            windowBytes += count
-            parse()
-        } else if count == 0 || (errno != EAGAIN && errno != EINTR) {
-            close()
-        }
+        if count > 0 { return count }
+        if count == 0 || (errno != EAGAIN && errno != EINTR) { close() }
+        return nil
+    }
+
+    func feed(_ count: Int) {
+        if parser == nil { parser = HTTPRequestParser(limits: core.configuration.limits) }
+        parser?.feed(UnsafeRawBufferPointer(rebasing: core.readBuffer[..<count]))
     }
 
     /// A client that leaves while it is streamed to is noticed even if nothing is being written.
@@ -154,8 +182,12 @@ final class Connection: @unchecked Sendable {
     }
 
     func updateInterest() {
-        var wanted: Interest = readingIsPaused ? [] : .read
-        if outputBytes > 0 { wanted.insert(.write) }
+        var wanted: Interest = readingIsPaused || awaitsRoom ? [] : .read
+        if outputBytes > 0 || awaitsRoom { wanted.insert(.write) }
+        setInterest(wanted)
+    }
+
+    func setInterest(_ wanted: Interest) {
         guard wanted != interest else { return }
         interest = wanted
         watch?.update(wanted)
@@ -215,7 +247,8 @@ final class Connection: @unchecked Sendable {
         phase = .handling
         clearDeadline()
         exchange &+= 1
-        let request = head.request(body: body, remoteAddress: remoteAddress)
+        let request = head.request(
+            body: body, remoteAddress: remoteAddress, clientCertificate: clientCertificate)
         body = []
         task = core.loop.start("http") { await self.serve(request) }
     }
@@ -240,9 +273,10 @@ final class Connection: @unchecked Sendable {
 
     /// Ends our side and reads on for a moment: a close with unread input resets the connection, which could take our
     /// last answer away from the client before it has read it.
-    private func lingerThenClose() {
+    func lingerThenClose() {
         phase = .lingering
         parser = nil
+        tls?.sayFarewell()
         Glibc.shutdown(descriptor, Int32(SHUT_WR))
         readingIsPaused = false
         updateInterest()
@@ -280,7 +314,7 @@ final class Connection: @unchecked Sendable {
     private func deadlinePassed() {
         let configuration = core.configuration
         switch phase {
-        case .waiting, .lingering: close()
+        case .handshaking, .waiting, .lingering: close()
         case .head:
             refuse(status: 408, "the request's headers took longer than \(configuration.headerDeadline)")
         case .body:

@@ -22,6 +22,16 @@ struct CurlSetting {
         carillon_curl_set_string(handle, option, value)
     }
 
+    /// Not even libcurl's default.
+    func clear(_ option: CURLoption) {
+        carillon_curl_clear_string(handle, option)
+    }
+
+    /// libcurl copies the bytes.
+    func set(_ option: CURLoption, _ bytes: [UInt8]) {
+        carillon_curl_set_blob(handle, option, bytes, bytes.count)
+    }
+
     func set(_ option: CURLoption, _ value: UnsafeMutableRawPointer) {
         carillon_curl_set_pointer(handle, option, value)
     }

@@ -15,6 +15,8 @@ final class CurlEngine: @unchecked Sendable {
     private let loop: EventLoop
     private let connectionsPerHost: Int
     private var multi: UnsafeMutableRawPointer?
+    /// TLS sessions, for all handles: a connection to a server that is known is resumed instead of begun anew.
+    private var share: UnsafeMutableRawPointer?
     private var transfers: [UnsafeMutableRawPointer: CurlTransfer] = [:]
     private var idleHandles: [UnsafeMutableRawPointer] = []
     private var watches: [Int32: Watch] = [:]
@@ -40,7 +42,7 @@ final class CurlEngine: @unchecked Sendable {
             end(transfer, .failure(transfer.failure(.other, "the client is closed")))
             return
         }
-        guard let multi = multi ?? open(), let handle = idleHandles.popLast() ?? curl_easy_init() else {
+        guard let multi = multi ?? open(), let handle = idleHandles.popLast() ?? makeHandle() else {
             end(transfer, .failure(transfer.failure(.other, "libcurl cannot be initialised: no memory")))
             return
         }
@@ -83,6 +85,8 @@ final class CurlEngine: @unchecked Sendable {
         // Closes the kept connections, which takes their watches away by callback.
         if let multi { curl_multi_cleanup(multi) }
         multi = nil
+        if let share { curl_share_cleanup(share) }
+        share = nil
         for watch in watches.values { watch.cancel() }
         watches = [:]
         setTimer(nil)
@@ -99,7 +103,17 @@ final class CurlEngine: @unchecked Sendable {
         carillon_curl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, Self.keptConnections)
         carillon_curl_multi_set_long(multi, CURLMOPT_MAX_HOST_CONNECTIONS, connectionsPerHost)
         self.multi = multi
+        share = curl_share_init()
+        // All of it happens on the loop's thread: no locks.
+        if let share { carillon_curl_share_data(share, CURL_LOCK_DATA_SSL_SESSION) }
         return multi
+    }
+
+    /// Stays with the share through every reset.
+    private func makeHandle() -> UnsafeMutableRawPointer? {
+        let handle = curl_easy_init()
+        if let handle, let share { CurlSetting(handle: handle).set(CURLOPT_SHARE, share) }
+        return handle
     }
 
     private func finish(_ transfer: CurlTransfer, _ outcome: Result<HTTPClientResponse, any Error>) {

@@ -89,6 +89,7 @@ final class CurlTransfer: @unchecked Sendable {
             setting.set(CURLOPT_SSL_VERIFYPEER, 0)
             setting.set(CURLOPT_SSL_VERIFYHOST, 0)
         }
+        if let tls = request.tls { configure(tls, setting) }
         setting.set(CURLOPT_ERRORBUFFER, errorText)
         setting.set(CURLOPT_HEADERDATA, context)
         setting.set(CURLOPT_HEADERFUNCTION, curlHeaderLine)
@@ -106,6 +107,21 @@ final class CurlTransfer: @unchecked Sendable {
         }
         configureMethod(setting)
         try configureHeaders(setting)
+    }
+
+    private func configure(_ tls: HTTPClientTLS, _ setting: CurlSetting) {
+        setting.set(CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2)
+        if !tls.authorities.isEmpty {
+            setting.set(CURLOPT_CAINFO_BLOB, tls.authorities)
+            // Else the folder of the system's authorities would be trusted too.
+            setting.clear(CURLOPT_CAPATH)
+        }
+        if !tls.certificate.isEmpty {
+            setting.set(CURLOPT_SSLCERTTYPE, "PEM")
+            setting.set(CURLOPT_SSLCERT_BLOB, tls.certificate)
+            setting.set(CURLOPT_SSLKEYTYPE, "PEM")
+            setting.set(CURLOPT_SSLKEY_BLOB, tls.key)
+        }
     }
 
     private func checkTarget() throws(HTTPClientError) {

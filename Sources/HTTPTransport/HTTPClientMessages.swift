@@ -20,6 +20,8 @@ public struct HTTPClientRequest: Sendable {
     public var followRedirects: Bool
     /// False: neither the certificate nor the name in it is checked. For whoever was asked to do so, alone.
     public var verifiesCertificate = true
+    /// For https within a cluster; nil: the system's authorities are trusted, and nothing is shown.
+    public var tls: HTTPClientTLS?
     /// `ftp://` is permitted too: it reads a file. Never by way of a redirect.
     public var allowsFTP = false
     /// Bytes of an FTP file that are left out at its beginning. For HTTP a `Range` header says so.
@@ -47,6 +49,23 @@ public struct HTTPClientRequest: Sendable {
         self.followRedirects = followRedirects
         self.unixSocket = unixSocket
         self.permitsAddress = permitsAddress
+    }
+}
+
+/// What a request by https trusts and shows of itself, all PEM. TLS 1.2 or later; the name in the certificate must be the
+/// URL's.
+public struct HTTPClientTLS: Sendable, Equatable {
+    /// Trusted besides none else; empty: the system's authorities.
+    public var authorities: [UInt8]
+    /// Shown to a server that asks for one, with those between it and its authority; empty: none.
+    public var certificate: [UInt8]
+    /// Of the certificate, not encrypted.
+    public var key: [UInt8]
+
+    public init(authorities: [UInt8] = [], certificate: [UInt8] = [], key: [UInt8] = []) {
+        self.authorities = authorities
+        self.certificate = certificate
+        self.key = key
     }
 }
 

@@ -1,3 +1,4 @@
+public import Crypto
 public import HTTP
 public import Runtime
 import Synchronization
@@ -42,6 +43,14 @@ public final class HTTPServer: Sendable {
         await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
             core.loop.execute { core.drain(deadline) { continuation.resume() } }
         }
+    }
+
+    /// Lets new connections see another certificate; those that are open go on as they are. The server must have been
+    /// made with TLS.
+    public func replace(tls context: TLSServerContext) {
+        precondition(core.configuration.tls != nil, "a server without TLS was given a certificate")
+        let core = core
+        core.loop.execute { core.tls = context }
     }
 
     /// Connections that are open now, whatever they do.

@@ -1,3 +1,4 @@
+public import Crypto
 public import HTTP
 
 /// Where a server listens and what it bears. Each limit has a default that suits a node; tests make them small.
@@ -7,6 +8,10 @@ public struct HTTPServerConfiguration: Sendable {
     public var host: String
     /// 0: any free port.
     public var port: Int
+    /// Certificate and key; nil: plain HTTP.
+    public var tls: TLSServerContext?
+    /// From the connection to the end of the TLS handshake, however its bytes trickle.
+    public var handshakeDeadline = Duration.seconds(10)
     /// Sizes of request line, headers and body.
     public var limits: HTTPLimits
     /// From the first byte of a request to the end of its headers, however the bytes trickle.

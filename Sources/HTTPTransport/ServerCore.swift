@@ -1,4 +1,5 @@
 import CLinux
+import Crypto
 import Glibc
 import HTTP
 import Runtime
@@ -31,6 +32,11 @@ final class ServerCore: @unchecked Sendable {
     let handler: HTTPHandler
     let pool: BlockingPool
     let openConnections = Atomic<Int>(0)
+    /// What new connections are shown; nil: plain HTTP. One that listens with TLS goes on with TLS.
+    var tls: TLSServerContext?
+    /// Handshakes are computed here: a signature by a long key takes milliseconds, and a crowd of clients that come
+    /// back at once must not keep the leader from its turns.
+    let handshakes: BlockingPool
     /// All connections read into this buffer, one after the other: an idle connection has none.
     let readBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: readSize, alignment: 16)
 
@@ -52,6 +58,10 @@ final class ServerCore: @unchecked Sendable {
         self.log = log
         self.handler = handler
         pool = BlockingPool(threads: Self.poolThreads, queueLimit: Self.poolQueue)
+        tls = configuration.tls
+        handshakes = BlockingPool(
+            threads: max(1, HostFacts.processorCount / 2),
+            queueLimit: configuration.connections + Self.refusedConnections)
     }
 
     deinit {
@@ -117,6 +127,7 @@ final class ServerCore: @unchecked Sendable {
         if reserve >= 0 { close(reserve) }
         reserve = -1
         pool.shutDown()
+        handshakes.shutDown()
         let waiting = whenEmpty
         whenEmpty = []
         for resume in waiting { resume() }
@@ -181,7 +192,8 @@ final class ServerCore: @unchecked Sendable {
 
     private func refuse(_ descriptor: Int32, _ host: String, _ message: String) {
         logSparsely("refused a connection from \(host): \(message)")
-        guard refused < Self.refusedConnections else { return dismiss(descriptor) }
+        // Not worth a handshake.
+        guard refused < Self.refusedConnections, tls == nil else { return dismiss(descriptor) }
         guard let connection = open(descriptor, host) else { return }
         refused += 1
         connection.isRefused = true
@@ -227,7 +239,7 @@ final class ServerCore: @unchecked Sendable {
 
     /// Sends a connection away at once, without waiting for what its client does: it may or may not see the 503.
     private func dismiss(_ descriptor: Int32) {
-        send(descriptor, Self.dismissal, Self.dismissal.count, Int32(MSG_NOSIGNAL))
+        if tls == nil { send(descriptor, Self.dismissal, Self.dismissal.count, Int32(MSG_NOSIGNAL)) }
         shutdown(descriptor, Int32(SHUT_WR))
         close(descriptor)
     }
@@ -237,7 +249,7 @@ final class ServerCore: @unchecked Sendable {
         reserve = Glibc.open("/dev/null", O_RDONLY | O_CLOEXEC)
     }
 
-    private func logSparsely(_ message: @autoclosure () -> String) {
+    func logSparsely(_ message: @autoclosure () -> String) {
         let now = loop.monotonicNow
         if let lastLog, lastLog.advanced(by: Self.logInterval) > now { return }
         lastLog = now

@@ -60,13 +60,14 @@ actor Housekeeper: Service {
     /// Asks some workers for a sign of life; with none registered, there is nothing to reach.
     private func reachesWorkers() async throws -> Bool {
         let workers = try await parts.stores.workers.list().shuffled().prefix(Self.probes)
-        let client = parts.client
+        let (client, tls) = (parts.client, parts.tls?.client)
         let answered = await withTaskGroup(of: Bool.self) { group in
             for worker in workers {
                 group.addTask {
-                    let request = HTTPClientRequest(
+                    var request = HTTPClientRequest(
                         url: worker.description.url + "/ping", timeout: Self.probeTimeout,
                         connectTimeout: Self.probeTimeout, maximumResponseBytes: 4_096)
+                    request.tls = tls
                     // Whatever the failure is, this worker is not reached.
                     return (try? await client.execute(request))?.status == 200
                 }

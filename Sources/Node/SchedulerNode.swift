@@ -37,6 +37,8 @@ public struct SchedulerNodeConfiguration: Sendable {
     public var retention = Duration.seconds(30 * 86_400)
     public var drain = Duration.seconds(10)
     public var notifications = NotificationConfiguration()
+    /// Nil: HTTP, and the system's authorities for nodes and workers with https URLs.
+    public var tls: ClusterTLS?
 
     public init(
         databaseURL: String, host: String, port: Int, advertisedURL: String, name: String, secret: String
@@ -70,11 +72,13 @@ public struct SchedulerNode: Sendable {
             log.warning("no tzdata release found below /usr/share/zoneinfo: install the package tzdata")
         }
         try await prepareSchema(parts)
-        let server = HTTPServer(
-            HTTPServerConfiguration(
-                host: configuration.host, port: configuration.port,
-                limits: HTTPLimits(body: WireLimits.body), connections: configuration.connections),
-            loop: loop, log: log, handler: parts.pipeline().answer)
+        var serving = HTTPServerConfiguration(
+            host: configuration.host, port: configuration.port,
+            limits: HTTPLimits(body: WireLimits.body), connections: configuration.connections)
+        serving.tls = configuration.tls?.server
+        let server = HTTPServer(serving, loop: loop, log: log, handler: parts.pipeline().answer)
+        configuration.tls?.serve(server)
+        configuration.tls?.report(log)
         let port = try await server.start()
         log.notice("listening on \(configuration.host):\(port), advertised as \(configuration.advertisedURL)")
         ready(port)
@@ -122,6 +126,7 @@ struct Parts: Sendable {
     let stores: Stores
     let store: PostgresClusterStore
     let client: HTTPClient
+    let tls: ClusterTLS?
     let logs: RunLogs
     let leader: Leader
     let elector: Elector
@@ -151,15 +156,16 @@ struct Parts: Sendable {
         stores = Stores(pool: reads)
         store = PostgresClusterStore(pool: work)
         client = HTTPClient(loop: loop)
+        tls = configuration.tls
         let ring = try SecretRing(parsing: configuration.secret)
         if ring.isShort { log.warning(SecretRing.advice) }
         let signed = SignedClient(
             client: client, signer: try MessageSigner(ring: ring, direction: .nodeToWorker, sender: node.name),
-            clock: clock)
+            clock: clock, tls: tls)
         logs = RunLogs(
             stores: stores,
             relay: WorkerLogRelay(
-                client: SignedClient(client: HTTPClient(loop: loop), signer: signed.signer, clock: clock)),
+                client: SignedClient(client: HTTPClient(loop: loop), signer: signed.signer, clock: clock, tls: tls)),
             timekeeper: loop)
         var policy = configuration.policy
         policy.notifications = configuration.notifications.policy
@@ -187,18 +193,22 @@ struct Parts: Sendable {
                 system: CronicleNode(
                     hostName: HostFacts.hostName, version: Carillon.version, host: configuration.host,
                     port: configuration.port, started: loop.monotonicNow, timekeeper: loop,
-                    nodeName: node.name, leader: LeaderReadingAdapter(store: stores.leader), client: client),
+                    nodeName: node.name, leader: LeaderReadingAdapter(store: stores.leader), client: client,
+                    tls: tls),
                 log: { log.error($0) },
                 mail: Letters(configuration.notifications, clock: clock, log: log).send))
         follower = FollowerPolicy(
             mode: configuration.follower == .proxy ? .proxy : .redirect, ownURL: node.url, view: { elector.view },
             lookUp: LeaderReadingAdapter(store: stores.leader), authenticator: authenticator, accounts: accounts,
-            replays: ReplayAdapter(store: stores.replays), client: client, clock: clock, timekeeper: loop, log: log)
+            replays: ReplayAdapter(store: stores.replays), client: client, tls: tls, clock: clock, timekeeper: loop,
+            log: log)
         let verifier = try MessageVerifier(
             ring: ring, direction: .workerToNode, name: node.name, aliases: [MessageVerifier.anyNode])
         router = Self.routes(
             node: node, leader: leader, elector: elector, stores: stores, store: store, clock: clock, zones: zones,
-            loop: loop, logs: logs, signed: SignedRoutes(verifier: verifier, clock: clock, log: log),
+            loop: loop, logs: logs,
+            signed: SignedRoutes(
+                verifier: verifier, clock: clock, log: log, wantsCertificate: tls?.internalProtocolIsMutual ?? false),
             metrics: NodeMetrics(
                 node: node, leader: leader, elector: elector, outbox: stores.outbox,
                 pools: [("reads", reads), ("work", work)], timekeeper: loop))

@@ -33,6 +33,8 @@ public struct WorkerHostConfiguration: Sendable {
     public var processLimit: Int64 = 4_096
     /// Containers and downloads.
     public var outbound = OutboundConfiguration()
+    /// Nil: HTTP, and the system's authorities for nodes with https URLs.
+    public var tls: ClusterTLS?
     public var killGrace = Duration.seconds(10)
     /// How long running commands get to end when the worker is stopped.
     public var stopGrace = Duration.seconds(10)
@@ -73,7 +75,8 @@ public struct WorkerHost: Sendable {
         defer { client.close() }
         let signed = SignedClient(
             client: client,
-            signer: try MessageSigner(ring: ring, direction: .workerToNode, sender: configuration.name), clock: clock)
+            signer: try MessageSigner(ring: ring, direction: .workerToNode, sender: configuration.name), clock: clock,
+            tls: configuration.tls)
         let uplink = FailoverSink(nodes: configuration.nodes, timekeeper: loop) {
             HTTPReportSink(client: signed, url: $0)
         }
@@ -110,12 +113,10 @@ public struct WorkerHost: Sendable {
             spool: launcher.logs, sink: HTTPLogSink(client: signed, nodes: configuration.nodes), timekeeper: loop,
             log: log)
         let verifier = try MessageVerifier(ring: ring, direction: .nodeToWorker, name: configuration.name)
-        let server = HTTPServer(
-            HTTPServerConfiguration(
-                host: configuration.host, port: configuration.port, limits: HTTPLimits(body: WireLimits.body)),
-            loop: loop, log: log,
-            handler: Self.handler(
-                agent, launcher.logs, SignedRoutes(verifier: verifier, clock: clock, log: log), description))
+        let routes = SignedRoutes(
+            verifier: verifier, clock: clock, log: log,
+            wantsCertificate: configuration.tls?.internalProtocolIsMutual ?? false)
+        let server = server(Self.handler(agent, launcher.logs, routes, description))
         let port = try await server.start()
         log.notice(
             "listening on \(configuration.host):\(port), offering \(description.capacity.cpus) cpus, "
@@ -126,6 +127,16 @@ public struct WorkerHost: Sendable {
         try await serve(agent, shipper, stop: stop)
         await journal.close()
         await server.drain(deadline: .seconds(2))
+    }
+
+    private func server(_ handler: @escaping HTTPHandler) -> HTTPServer {
+        var serving = HTTPServerConfiguration(
+            host: configuration.host, port: configuration.port, limits: HTTPLimits(body: WireLimits.body))
+        serving.tls = configuration.tls?.server
+        let server = HTTPServer(serving, loop: loop, log: log, handler: handler)
+        configuration.tls?.serve(server)
+        configuration.tls?.report(log)
+        return server
     }
 
     private func serve(

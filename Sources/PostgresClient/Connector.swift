@@ -66,9 +66,14 @@ actor Connector {
 
     private func refusal(_ wire: Wire, _ address: ServerAddress) -> PostgresError {
         let message = wire.errorMessage
-        var error = PostgresError(.connection, "no connection to the database: \(message)")
+        var error = PostgresError(.connection, "no connection to the database: \(message)\(Self.advice(on: message))")
         error.sqlState = Self.sqlState(of: message)
         return error
+    }
+
+    private static func advice(on message: String) -> String {
+        guard message.contains("certificate verify failed") else { return "" }
+        return "; sslrootcert in the database URL names the file with the certificate of the server's authority"
     }
 
     /// libpq keeps no SQLSTATE of a failed start; the server's messages for these are known and, since no locale is set

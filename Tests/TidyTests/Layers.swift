@@ -31,7 +31,7 @@ enum Layers {
         "DomainCoding": ["Domain", "JSON", "Timetable"],
         "Storage": ["PostgresClient", "Domain", "DomainCoding", "JSON", "Timetable", "Runtime"],
         "WorkerProtocol": ["Domain", "DomainCoding", "HTTP", "JSON", "Crypto", "Timetable"],
-        "HTTPTransport": ["HTTP", "JSON", "Runtime", "Compression", "CLinux", "CCurl"],
+        "HTTPTransport": ["HTTP", "JSON", "Runtime", "Compression", "Crypto", "CLinux", "CCurl"],
 
         "Operations": ["Storage", "Domain", "Crypto", "JSON", "Timetable"],
         "Coordination": ["Domain", "Runtime", "Timetable"],

@@ -27,6 +27,7 @@ struct APIClient: Sendable {
     let key: String?
     let http: HTTPClient
     let timekeeper: any Timekeeper
+    var tls = HTTPClientTLS()
     /// For how long a cluster without a leader is waited for.
     var patience = Duration.seconds(15)
 
@@ -69,6 +70,7 @@ struct APIClient: Sendable {
         var request = HTTPClientRequest(
             url: base + target, headers: headers, timeout: Self.longestStream, maximumResponseBytes: .max)
         request.connectTimeout = .seconds(5)
+        request.tls = tls
         let refusal = Mutex<[UInt8]>([])
         do {
             let head = try await http.stream(request) { head, bytes in
@@ -101,10 +103,11 @@ struct APIClient: Sendable {
         for _ in 0...Self.mostRedirects {
             let answer: HTTPClientResponse
             do {
-                answer = try await http.execute(
-                    HTTPClientRequest(
-                        method: method, url: url, headers: headers, body: body ?? [], timeout: .seconds(30),
-                        maximumResponseBytes: Self.longestAnswer))
+                var request = HTTPClientRequest(
+                    method: method, url: url, headers: headers, body: body ?? [], timeout: .seconds(30),
+                    maximumResponseBytes: Self.longestAnswer)
+                request.tls = tls
+                answer = try await http.execute(request)
             } catch let error as HTTPClientError {
                 throw Failure(
                     status: nil, message: "\(error.message). Is a node running there? --url or CARILLON_URL names it")
@@ -114,6 +117,12 @@ struct APIClient: Sendable {
             }
             guard location.hasPrefix("http://") || location.hasPrefix("https://") else {
                 throw Failure(status: answer.status, message: "\(url) redirects to '\(location)', which is no URL")
+            }
+            guard location.hasPrefix("https://") || !url.hasPrefix("https://") else {
+                throw Failure(
+                    status: answer.status,
+                    message: "\(url) redirects to '\(location)': the key would go there in the clear. The node that "
+                        + "leads must advertise an https URL")
             }
             url = location
         }

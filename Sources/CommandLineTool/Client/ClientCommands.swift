@@ -10,7 +10,7 @@ enum ClientCommands {
         "key", "KEY", "the API key", environment: "CARILLON_API_KEY")
     static let json = Option<Bool>.flag("json", "print what the server answers, one JSON value, for scripts")
 
-    static let shared: [OptionDeclaration] = [url.declaration, key.declaration, json.declaration]
+    static let shared: [OptionDeclaration] = [url.declaration, key.declaration, json.declaration] + TLSOptions.clientDeclarations
 
     static let all: [Command] =
         [leader] + JobCommands.all + RunCommands.all + WorkerCommands.all
@@ -48,11 +48,12 @@ enum ClientCommands {
         }
         let output = Output(wantsJSON: try arguments.get(json))
         let key = try arguments.get(key)
+        let tls = try TLSOptions.client(arguments)
         let loop = try EventLoop()
         try loop.runUntilComplete {
             let http = HTTPClient(loop: loop)
             defer { http.close() }
-            try await body(APIClient(url: url, key: key, http: http, timekeeper: loop), output)
+            try await body(APIClient(url: url, key: key, http: http, timekeeper: loop, tls: tls), output)
         }
         return 0
     }

@@ -125,6 +125,7 @@ final class DevCluster: @unchecked Sendable {
         let plan = DevPlan(
             settings, folder: folder, databaseURL: postgres.url, secretFile: secretFile, workerPorts: workerPorts,
             isRoot: geteuid() == 0)
+        try await plan.certificates?.prepare { try await self.perform("openssl", $0) }
         let nodes = try plan.nodes.map { ($0, try start(.node, $0.name, own($0.words))) }
         let workers = try plan.workers.map { ($0, try start(.worker, $0.name, own($0.words))) }
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -182,9 +183,10 @@ final class DevCluster: @unchecked Sendable {
         let http = HTTPClient(loop: loop)
         defer { http.close() }
         let start = loop.monotonicNow
+        let tls = try plan.certificates?.client() ?? HTTPClientTLS()
         var leader: String?
         for node in plan.nodes {
-            var client = APIClient(url: node.url, key: key, http: http, timekeeper: loop)
+            var client = APIClient(url: node.url, key: key, http: http, timekeeper: loop, tls: tls)
             client.patience = .zero
             repeat {
                 leader = try await self.leader(knownTo: client)

@@ -12,6 +12,8 @@ enum DevCommand {
         var workers: Int
         var port: Int
         var dataDirectory: String
+        /// HTTPS, with certificates of its own.
+        var hasTLS = false
     }
 
     static let firstWorkerPort = 18_080
@@ -22,6 +24,8 @@ enum DevCommand {
         "port", "PORT", "the first node's port; the others have the ports after it", in: 1...65_526, default: 8080)
     private static let dataDirectory = Option<String>.text(
         "data-dir", "DIR", "where everything is kept, the database included", default: "./carillon-data")
+    private static let tls = Option<Bool>.flag(
+        "tls", "HTTPS everywhere, by certificates that are made below DIR/tls (needs the openssl command)")
 
     static let command = Command(
         path: ["dev"], summary: "Run a whole cluster on this machine",
@@ -34,14 +38,16 @@ enum DevCommand {
             Commands run as whoever has started this, root included (a worker of a real cluster that root has started \
             runs them as nobody).
 
+            With --tls clients verify the nodes by DIR/tls/ca.pem: curl --cacert, carillon --tls-ca.
+
             ctrl-C stops all of it. Started again with the same DIR it has kept everything.
             """,
         examples: ["carillon dev", "carillon dev --nodes 3 --workers 2 --data-dir /tmp/try"],
-        options: [nodes.declaration, workers.declaration, port.declaration, dataDirectory.declaration]
+        options: [nodes.declaration, workers.declaration, port.declaration, dataDirectory.declaration, tls.declaration]
     ) { arguments in
         let settings = Settings(
             nodes: try arguments.get(nodes), workers: try arguments.get(workers), port: try arguments.get(port),
-            dataDirectory: try arguments.get(dataDirectory))
+            dataDirectory: try arguments.get(dataDirectory), hasTLS: try arguments.get(tls))
         guard !settings.dataDirectory.isEmpty else { throw UsageError("--data-dir: must not be empty") }
         return try DevCluster.run(settings)
     }

@@ -9,6 +9,8 @@ struct DevPlan: Equatable, Sendable {
 
     var nodes: [Member]
     var workers: [Member]
+    /// Nil: HTTP.
+    let certificates: DevCertificates?
 
     /// - Parameters:
     ///   - workerPorts: as many as there are workers.
@@ -19,26 +21,30 @@ struct DevPlan: Equatable, Sendable {
         _ settings: DevCommand.Settings, folder: String, databaseURL: String, secretFile: String, workerPorts: [Int],
         isRoot: Bool
     ) {
+        let certificates = settings.hasTLS ? DevCertificates(folder: folder) : nil
+        let scheme = certificates == nil ? "http" : "https"
+        let tls = certificates?.words ?? []
+        self.certificates = certificates
         nodes = (0..<settings.nodes).map { index in
             let name = "node-\(index + 1)"
             let address = "127.0.0.1:\(settings.port + index)"
             return Member(
-                name: name, url: "http://\(address)",
+                name: name, url: "\(scheme)://\(address)",
                 words: [
                     "node", "--database-url", databaseURL, "--no-migrate", "--listen", address,
-                    "--advertise", "http://\(address)", "--name", name, "--secret-file", secretFile,
-                ])
+                    "--advertise", "\(scheme)://\(address)", "--name", name, "--secret-file", secretFile,
+                ] + tls)
         }
         let nodeOptions = nodes.flatMap { ["--node", $0.url] }
         workers = workerPorts.prefix(settings.workers).enumerated().map { index, port in
             let name = "worker-\(index + 1)"
             let address = "127.0.0.1:\(port)"
             return Member(
-                name: name, url: "http://\(address)",
+                name: name, url: "\(scheme)://\(address)",
                 words: ["worker"] + nodeOptions + [
-                    "--listen", address, "--advertise", "http://\(address)", "--name", name,
+                    "--listen", address, "--advertise", "\(scheme)://\(address)", "--name", name,
                     "--secret-file", secretFile, "--work-dir", "\(folder)/\(name)",
-                ] + (isRoot ? ["--default-user", "root"] : []))
+                ] + tls + (isRoot ? ["--default-user", "root"] : []))
         }
     }
 
@@ -50,6 +56,7 @@ struct DevPlan: Equatable, Sendable {
         }
         for member in workers { table.add([member.name, member.url, ""]) }
         table.add(["data", folder, ""])
+        if let certificates { table.add(["authority", certificates.authority, "for --cacert and --tls-ca"]) }
         table.add(["admin key", key, "also in \(folder)/admin.key"])
         let url = nodes.first?.url ?? ""
         return """
@@ -58,7 +65,7 @@ struct DevPlan: Equatable, Sendable {
 
             \(table.text.split(separator: "\n").map { "  " + $0 }.joined(separator: "\n"))
 
-            Try:  curl -L -H 'X-API-Key: \(key)' \(url)/v1/scheduler/jobs
+            Try:  curl -L\(certificates.map { " --cacert " + $0.authority } ?? "") -H 'X-API-Key: \(key)' \(url)/v1/scheduler/jobs
             Stop: ctrl-C
 
             """

@@ -27,7 +27,7 @@ enum NodeCommand {
         path: ["node"], summary: "Run one scheduler node",
         details: """
             Nodes that share a database elect a leader among themselves; the others stand by. The secret file is \
-            shared with the workers.
+            shared with the workers. SIGHUP makes it read its certificates again.
             """,
         examples: [
             "carillon node --database-url postgresql://carillon@db/carillon --listen 0.0.0.0:8080 "
@@ -38,11 +38,11 @@ enum NodeCommand {
             ServerOptions.name.declaration, ServerOptions.secretFile.declaration, follower.declaration,
             retryDelay.declaration, retryFactor.declaration, defaultEpsilon.declaration, anonymous.declaration,
             noMigrate.declaration, retention.declaration, ServerOptions.logLevel.declaration,
-        ] + NotificationOptions.declarations + ElectionOptions.declarations
+        ] + TLSOptions.declarations + NotificationOptions.declarations + ElectionOptions.declarations
     ) { arguments in
         try ServerOptions.setLogLevel(arguments)
         let configuration = try configuration(arguments)
-        return try ServerOptions.serve { loop, stop in
+        return try ServerOptions.serve(onHangUp: TLSOptions.reload(configuration.tls)) { loop, stop in
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask(executorPreference: loop) { try await SchedulerNode(configuration, loop: loop).run() }
                 group.addTask(executorPreference: loop) { try await stop() }
@@ -61,6 +61,7 @@ enum NodeCommand {
             advertisedURL: try ServerOptions.url(try arguments.get(advertise), option: "advertise"),
             name: try arguments.get(ServerOptions.name) ?? HostFacts.hostName,
             secret: try ServerOptions.secret(arguments))
+        configuration.tls = try TLSOptions.cluster(arguments, advertised: configuration.advertisedURL)
         configuration.follower = try arguments.get(follower) == "proxy" ? .proxy : .redirect
         configuration.policy.retryDelay = try arguments.get(retryDelay)
         configuration.policy.retryFactor = try arguments.get(retryFactor)

@@ -49,15 +49,19 @@ enum ServerOptions {
     typealias Stop = @Sendable () async throws -> Void
 
     /// Runs a body on a loop of its own; `stop` returns when the process was told to end.
+    /// - Parameter onHangUp: called for each SIGHUP while `stop` is waited for; nil: the signal ends the process.
     static func serve(
+        onHangUp: (@Sendable () async -> Void)? = nil,
         _ body: @escaping @Sendable (EventLoop, _ stop: @escaping Stop) async throws -> Void
     ) throws -> Int32 {
         raiseDescriptorLimit()
         let loop = try EventLoop()
         // Before any other thread is there, so that all of them have these signals blocked.
-        let signals = try SignalStream(loop: loop, signals: [SIGTERM, SIGINT])
+        let signals = try SignalStream(loop: loop, signals: [SIGTERM, SIGINT] + (onHangUp == nil ? [] : [SIGHUP]))
         try loop.runUntilComplete {
-            try await body(loop) { _ = try await signals.next() }
+            try await body(loop) {
+                while try await signals.next() == SIGHUP { await onHangUp?() }
+            }
         }
         return 0
     }

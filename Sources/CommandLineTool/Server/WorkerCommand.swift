@@ -50,7 +50,8 @@ enum WorkerCommand {
             list"; where the \
             machine lets it hold nothing, the limits that a job names for a sustained time are held by looking.
 
-            On a machine with systemd and version 2 only, run it as a service with Delegate=yes.
+            On a machine with systemd and version 2 only, run it as a service with Delegate=yes. SIGHUP makes it read \
+            its certificates again.
             """,
         examples: [
             "carillon worker --node http://node-1:8080 --node http://node-2:8080 --listen 0.0.0.0:18080 "
@@ -61,11 +62,11 @@ enum WorkerCommand {
             ServerOptions.secretFile.declaration, attributes.declaration, cpus.declaration, memory.declaration,
             disk.declaration, workDirectory.declaration, users.declaration, defaultUser.declaration,
             enforce.declaration, groupParent.declaration, processLimit.declaration, killGrace.declaration,
-        ] + OutboundOptions.declarations + [ServerOptions.logLevel.declaration]
+        ] + OutboundOptions.declarations + TLSOptions.declarations + [ServerOptions.logLevel.declaration]
     ) { arguments in
         try ServerOptions.setLogLevel(arguments)
         let configuration = try configuration(arguments)
-        return try ServerOptions.serve { loop, stop in
+        return try ServerOptions.serve(onHangUp: TLSOptions.reload(configuration.tls)) { loop, stop in
             try await WorkerHost(configuration, loop: loop).run(until: stop)
         }
     }
@@ -77,6 +78,7 @@ enum WorkerCommand {
             port: listen.port, advertisedURL: try ServerOptions.url(try arguments.get(advertise), option: "advertise"),
             name: try arguments.get(ServerOptions.name) ?? HostFacts.hostName,
             secret: try ServerOptions.secret(arguments), workDirectory: try absolute(try arguments.get(workDirectory)))
+        configuration.tls = try TLSOptions.cluster(arguments, advertised: configuration.advertisedURL)
         configuration.attributes = try attributePairs(try arguments.get(attributes))
         configuration.cpus = try arguments.get(cpus)
         configuration.memory = try arguments.get(memory)

@@ -39,13 +39,17 @@ struct CronicleNode: CronicleSystem {
     let nodeName: String
     let leader: any LeaderReading
     let client: HTTPClient
+    let tls: ClusterTLS?
 
     func leaderName() async throws -> String? { try await leader.leader()?.node }
 
     func contact(_ host: String) async -> ContactOutcome {
-        let request = HTTPClientRequest(
-            url: "http://\(host):\(port)/api/app/ping", timeout: .seconds(8), connectTimeout: .seconds(3),
+        // Another node serves as this one does.
+        let scheme = tls?.server == nil ? "http" : "https"
+        var request = HTTPClientRequest(
+            url: "\(scheme)://\(host):\(port)/api/app/ping", timeout: .seconds(8), connectTimeout: .seconds(3),
             maximumResponseBytes: 4_096)
+        request.tls = tls?.client
         do {
             let answer = try await client.execute(request)
             return answer.status == 200 ? .isNode : .other

@@ -10,6 +10,8 @@ struct SignedClient: Sendable {
     let client: HTTPClient
     let signer: MessageSigner
     let clock: any WallClock
+    /// For peers with https URLs.
+    let tls: ClusterTLS?
 
     /// - Returns: body of an answer with status 200.
     /// - Throws: `TransportError`.
@@ -29,10 +31,11 @@ struct SignedClient: Sendable {
         } catch { throw TransportError(.refused, "the message could not be signed: \(error)") }
         let answer: HTTPClientResponse
         do {
-            answer = try await client.execute(
-                HTTPClientRequest(
-                    method: .post, url: url + path, headers: headers, body: body, timeout: timeout,
-                    connectTimeout: min(timeout, .seconds(1)), maximumResponseBytes: WireLimits.body))
+            var request = HTTPClientRequest(
+                method: .post, url: url + path, headers: headers, body: body, timeout: timeout,
+                connectTimeout: min(timeout, .seconds(1)), maximumResponseBytes: WireLimits.body)
+            request.tls = tls?.client
+            answer = try await client.execute(request)
         } catch { throw TransportError(.unreachable, "\(url) does not answer: \(error)") }
         do {
             try signer.verifyResponse(

@@ -10,11 +10,14 @@ final class SignedRoutes: Sendable {
     private let verifier: Mutex<MessageVerifier>
     private let clock: any WallClock
     private let log: Log
+    /// A message must have come through TLS with a certificate that was verified, beside its signature.
+    private let wantsCertificate: Bool
 
-    init(verifier: MessageVerifier, clock: any WallClock, log: Log) {
+    init(verifier: MessageVerifier, clock: any WallClock, log: Log, wantsCertificate: Bool = false) {
         self.verifier = Mutex(verifier)
         self.clock = clock
         self.log = log
+        self.wantsCertificate = wantsCertificate
     }
 
     typealias Answer = (status: Int, body: [UInt8])
@@ -26,6 +29,13 @@ final class SignedRoutes: Sendable {
     }
 
     private func answer(_ request: HTTPRequest, _ handler: Handler) async -> HTTPResponse {
+        guard !wantsCertificate || request.clientCertificate != nil else {
+            log.warning(
+                "refused \(request.path) from \(request.remoteAddress): it came without a client certificate; is "
+                    + "--tls-certificate set there?")
+            let failure = WireError(status: 403, message: "the internal protocol asks for a client certificate here")
+            return HTTPResponse.json(bytes: failure.body, status: failure.status)
+        }
         let message: VerifiedMessage
         do {
             message = try verifier.withLock { (state) throws(DomainError) in

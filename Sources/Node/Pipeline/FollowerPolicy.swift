@@ -25,6 +25,7 @@ struct FollowerPolicy: Sendable {
     let accounts: Accounts
     let replays: any ReplayStoring
     let client: HTTPClient
+    let tls: ClusterTLS?
     let clock: any WallClock
     let timekeeper: any Timekeeper
     let log: Log
@@ -184,9 +185,10 @@ struct FollowerPolicy: Sendable {
             headers.add(name, value)
         }
         headers[Self.forwardedHeader] = ownURL
-        let forwarded = HTTPClientRequest(
+        var forwarded = HTTPClientRequest(
             method: request.method, url: leader + request.target, headers: headers, body: request.body,
             timeout: Self.forwardTimeout, connectTimeout: .seconds(2))
+        forwarded.tls = tls?.client
         let answer: HTTPClientResponse
         do { answer = try await execute(forwarded, whileLeading: leader) } catch {
             log.warning("could not forward \(request.method.rawValue) \(request.path) to \(leader): \(error)")

@@ -34,6 +34,8 @@ final class Cluster {
         var databasePort: Int?
         /// Words of a command that executes each node's command line, which follows them.
         var nodeWrapper: (@Sendable (_ folder: String, _ node: String) throws -> [String])?
+        /// Members serve HTTPS and show each other certificates of it; nil: HTTP.
+        var authority: TestAuthority?
         /// Whether `run` waits until a leader exists and all workers are known to it.
         var waitsUntilReady = true
     }
@@ -162,14 +164,15 @@ final class Cluster {
     @discardableResult
     func addNode(_ name: String, arguments: [String] = []) throws -> ClusterProcess {
         let (address, host) = try place(name)
-        let url = "http://" + address
+        let (url, certificates) = try secured(name, address)
         let words = [
             "node", "--database-url", membersURL, "--no-migrate", "--listen", address, "--advertise", url,
             "--name", name, "--secret-file", folder + "/secret",
         ]
         let wrapper = try options.nodeWrapper?(folder, name) ?? []
         let node = try ClusterProcess(
-            name, url: url, folder: folder, words: words + options.nodeArguments + arguments, wrapper: host + wrapper)
+            name, url: url, folder: folder, words: words + certificates + options.nodeArguments + arguments,
+            wrapper: host + wrapper)
         nodes.append(node)
         return node
     }
@@ -179,17 +182,30 @@ final class Cluster {
     @discardableResult
     func addWorker(_ name: String, arguments: [String] = [], wrapper: [String] = []) throws -> ClusterProcess {
         let (address, host) = try place(name)
-        let url = "http://" + address
+        let (url, certificates) = try secured(name, address)
         let words =
             ["worker"] + nodes.flatMap { ["--node", $0.url] } + [
                 "--listen", address, "--advertise", url, "--name", name,
                 "--secret-file", folder + "/secret", "--work-dir", "\(folder)/\(name)",
             ] + (geteuid() == 0 ? ["--default-user", "root"] : [])
         let worker = try ClusterProcess(
-            name, url: url, folder: folder, words: words + options.workerArguments + arguments,
+            name, url: url, folder: folder, words: words + certificates + options.workerArguments + arguments,
             wrapper: host + wrapper)
         workers.append(worker)
         return worker
+    }
+
+    /// The member's URL, and its options for TLS with a certificate of its own.
+    private func secured(_ name: String, _ address: String) throws -> (url: String, words: [String]) {
+        guard let authority = options.authority else { return ("http://" + address, []) }
+        return ("https://" + address, try Self.certificateWords(try authority.issue(name), authority))
+    }
+
+    static func certificateWords(_ pair: TestAuthority.Pair, _ authority: TestAuthority) throws -> [String] {
+        [
+            "--tls-certificate", pair.certificate, "--tls-key", pair.key, "--tls-ca", authority.certificate,
+            "--tls-client-ca", authority.certificate,
+        ]
     }
 
     static let databaseHost = "db"
@@ -253,6 +269,10 @@ final class Cluster {
         var headers = headers
         if headers["X-API-Key"] == nil { headers["X-API-Key"] = key }
         if body != nil, headers["Content-Type"] == nil { headers["Content-Type"] = "application/json" }
+        if let authority = options.authority {
+            return try TestHTTP.curl(
+                method, url, headers: headers, body: body, timeout: timeout, authority: authority.certificate)
+        }
         guard let network = options.network else {
             return try TestHTTP.request(method, url, headers: headers, body: body, timeout: timeout)
         }

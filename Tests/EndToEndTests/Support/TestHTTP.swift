@@ -35,6 +35,20 @@ enum TestHTTP {
         return try parse(bytes, method: method, url: url)
     }
 
+    /// The same by HTTPS, for which the curl command is the client.
+    static func curl(
+        _ method: String, _ url: String, headers: [String: String] = [:], body: String? = nil, timeout: Double = 10,
+        authority: String
+    ) throws -> Answer {
+        var words = ["curl", "-sS", "-i", "--noproxy", "*", "-m", "\(timeout)", "--cacert", authority, "-X", method]
+        for (name, value) in headers { words += ["-H", "\(name): \(value)"] }
+        // As curl hands it on; "--raw" leaves the chunks in, which the parser expects.
+        words += ["--raw", "-H", "Expect:"] + (body.map { ["--data-binary", $0] } ?? [])
+        let result = try Executable.run("/usr/bin/env", words + [url], timeout: timeout + 10)
+        guard result.status == 0 else { throw Failure(description: "\(method) \(url): \(result.errors)") }
+        return try parse(Array(result.output.utf8), method: method, url: url)
+    }
+
     private static func split(_ url: String) throws -> (host: String, port: Int, target: String) {
         guard url.hasPrefix("http://") else { throw Failure(description: "'\(url)' is not http") }
         let rest = url.dropFirst(7)
