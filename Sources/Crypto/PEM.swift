@@ -74,10 +74,12 @@ enum PEM {
         defer { ERR_clear_error() }
         guard isEncrypted == 0 else {
             throw TLSError(
-                .material, "it is encrypted, and there is nobody to ask for its passphrase: store it without one "
+                .material,
+                "it is encrypted, and there is nobody to ask for its passphrase: store it without one "
                     + "(openssl pkey -in FILE -out NEW), readable for Carillon's user alone")
         }
-        throw TLSError(.material, "it holds no private key: PEM is expected, with a line \"-----BEGIN PRIVATE KEY-----\"")
+        throw TLSError(
+            .material, "it holds no private key: PEM is expected, with a line \"-----BEGIN PRIVATE KEY-----\"")
     }
 }
 

@@ -89,7 +89,9 @@ public final class TLSChannel: @unchecked Sendable {
             return .ended
         }
         let code: TLSError.Code =
-            if carillon_error_is_plain_http(error) == 1 { .plainHTTP } else if carillon_error_is_missing_certificate(
+            if carillon_error_is_plain_http(error) == 1 {
+                .plainHTTP
+            } else if carillon_error_is_missing_certificate(
                 error) == 1
             { .missingCertificate } else { .peer }
         var text = TLSError.queued(or: "the peer broke the protocol")

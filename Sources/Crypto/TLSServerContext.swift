@@ -56,7 +56,8 @@ public final class TLSServerContext: @unchecked Sendable {
         guard SSL_CTX_use_PrivateKey(context, privateKey) == 1, SSL_CTX_check_private_key(context) == 1 else {
             ERR_clear_error()
             throw TLSError(
-                .material, "the key does not belong to the certificate of \(facts.subject): give the pair that was "
+                .material,
+                "the key does not belong to the certificate of \(facts.subject): give the pair that was "
                     + "made together; the server's own certificate stands first in its file")
         }
         if clientCertificates != .none { try askForCertificates(of: clientAuthorities) }

@@ -52,8 +52,8 @@ public struct HTTPClientRequest: Sendable {
     }
 }
 
-/// What a request by https trusts and shows of itself, all PEM. TLS 1.2 or later; the name in the certificate must be the
-/// URL's.
+/// What a request by https trusts and shows of itself, all PEM. TLS 1.2 or later; the name in the server's certificate
+/// must be the URL's.
 public struct HTTPClientTLS: Sendable, Equatable {
     /// Trusted besides none else; empty: the system's authorities.
     public var authorities: [UInt8]

@@ -11,9 +11,9 @@
 // - After a refusal by the parser the connection is closed: where the next request would begin is not known.
 // - A descriptor leaves the loop before it is closed.
 // - A connection that waits for a request owns no buffer: ten thousand of them are a few megabytes.
-//
 // - A server with TLS computes no handshake on the loop, and one that takes too long is ended.
 //
-// It refuses to know routes, keys and leaders; to speak HTTP/2 or upgrades; and, as a client, to use proxies, other protocols than http and https, or to follow redirects unless asked.
+// It refuses to know routes, keys and leaders; to speak HTTP/2 or upgrades; and, as a client, to use proxies, other
+// protocols than http and https, or to follow redirects unless asked.
 //
 // Callers: `Node` and the worker build one server and one client each; tests do the same with small limits.

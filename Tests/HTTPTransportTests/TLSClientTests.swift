@@ -20,9 +20,12 @@ struct TLSClientTests {
 
     @Test("requests, large bodies and kept connections")
     func exchange() async throws {
-        try await withTLSServer(nil, clients: .none, { $0.limits.body = 32 << 20 }, handler: { request in
-            HTTPResponse(status: 200, body: .bytes(request.body))
-        }) { harness in
+        try await withTLSServer(
+            nil, clients: .none, { $0.limits.body = 32 << 20 },
+            handler: { request in
+                HTTPResponse(status: 200, body: .bytes(request.body))
+            }
+        ) { harness in
             try await harness.withClient { client in
                 let tls = try TLSFixture.client()
                 // Around the size of a record, and far beyond what the kernel takes at once.
@@ -63,7 +66,9 @@ struct TLSClientTests {
                 status: 200,
                 body: .stream(
                     HTTPBodyStream { sink in
-                        for number in 0..<300 { try await sink.write(.init(repeating: UInt8(number & 255), count: 9_999)) }
+                        for number in 0..<300 {
+                            try await sink.write(.init(repeating: UInt8(number & 255), count: 9_999))
+                        }
                     }))
         }) { harness in
             let answer = try await harness.withClient { try await harness.request($0, try TLSFixture.client()) }

@@ -37,10 +37,11 @@ func withTLSServer(
     _ body: (Harness) async throws -> Void
 ) async throws {
     let context = try TLSFixture.context(pair, clients: clients)
-    try await withServer({ configuration in
-        configuration.tls = context
-        configure(&configuration)
-    }, handler: handler, body)
+    try await withServer(
+        { configuration in
+            configuration.tls = context
+            configure(&configuration)
+        }, handler: handler, body)
 }
 
 extension Harness {

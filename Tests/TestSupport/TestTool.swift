@@ -16,7 +16,7 @@ public enum TestTool {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         // Files rather than pipes: nothing can fill up, and no reader is needed beside the waiting.
         try Data(input.utf8).write(to: URL(fileURLWithPath: folder + "/in"))
-        FileManager.default.createFile(atPath: folder + "/out", contents: nil)
+        try Data().write(to: URL(fileURLWithPath: folder + "/out"))
         guard let inputs = FileHandle(forReadingAtPath: folder + "/in"),
             let outputs = FileHandle(forWritingAtPath: folder + "/out")
         else { throw TestPostgres.Failure(description: "cannot open files in \(folder)") }

@@ -10,7 +10,8 @@ enum ClientCommands {
         "key", "KEY", "the API key", environment: "CARILLON_API_KEY")
     static let json = Option<Bool>.flag("json", "print what the server answers, one JSON value, for scripts")
 
-    static let shared: [OptionDeclaration] = [url.declaration, key.declaration, json.declaration] + TLSOptions.clientDeclarations
+    static let shared: [OptionDeclaration] =
+        [url.declaration, key.declaration, json.declaration] + TLSOptions.clientDeclarations
 
     static let all: [Command] =
         [leader] + JobCommands.all + RunCommands.all + WorkerCommands.all

@@ -2,8 +2,8 @@ import Crypto
 import Glibc
 import HTTPTransport
 
-/// The certificates of `carillon dev --tls`: an authority of this folder's own, and one certificate for all members, all
-/// of which are on this machine.
+/// The certificates of `carillon dev --tls`: an authority of the folder's own, and one certificate for all members,
+/// which are all on this machine.
 struct DevCertificates: Equatable, Sendable {
     /// PEM files.
     let authority: String

@@ -59,13 +59,14 @@ struct DevPlan: Equatable, Sendable {
         if let certificates { table.add(["authority", certificates.authority, "for --cacert and --tls-ca"]) }
         table.add(["admin key", key, "also in \(folder)/admin.key"])
         let url = nodes.first?.url ?? ""
+        let curl = "curl -L" + (certificates.map { " --cacert " + $0.authority } ?? "")
         return """
 
             Carillon runs.
 
             \(table.text.split(separator: "\n").map { "  " + $0 }.joined(separator: "\n"))
 
-            Try:  curl -L\(certificates.map { " --cacert " + $0.authority } ?? "") -H 'X-API-Key: \(key)' \(url)/v1/scheduler/jobs
+            Try:  \(curl) -H 'X-API-Key: \(key)' \(url)/v1/scheduler/jobs
             Stop: ctrl-C
 
             """

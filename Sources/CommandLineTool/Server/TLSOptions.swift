@@ -11,7 +11,8 @@ enum TLSOptions {
     private static let key = Option<String>.text(
         "tls-key", "FILE", "PEM key of the certificate, without a passphrase", default: "")
     private static let authority = Option<String>.text(
-        "tls-ca", "FILE", "PEM certificates of the authorities that https URLs of the cluster are verified by "
+        "tls-ca", "FILE",
+        "PEM certificates of the authorities that https URLs of the cluster are verified by "
             + "(default: the system's)", default: "")
     private static let clientAuthority = Option<String>.text(
         "tls-client-ca", "FILE",
