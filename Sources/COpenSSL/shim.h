@@ -71,10 +71,6 @@ static inline EVP_PKEY *carillon_read_private_key(BIO *source, int *isEncrypted)
     return PEM_read_bio_PrivateKey(source, NULL, carillon_no_passphrase, isEncrypted);
 }
 
-static inline int carillon_bio_is_at_end(BIO *bio) {
-    return (int)BIO_pending(bio) == 0;
-}
-
 // Whether the last error of this thread only says that no PEM block was left.
 static inline int carillon_error_is_end_of_pem(void) {
     unsigned long error = ERR_peek_last_error();
@@ -84,10 +80,6 @@ static inline int carillon_error_is_end_of_pem(void) {
 static inline int carillon_error_is_plain_http(unsigned long error) {
     return ERR_GET_LIB(error) == ERR_LIB_SSL
         && (ERR_GET_REASON(error) == SSL_R_HTTP_REQUEST || ERR_GET_REASON(error) == SSL_R_HTTPS_PROXY_REQUEST);
-}
-
-static inline int carillon_error_is_missing_certificate(unsigned long error) {
-    return ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE;
 }
 
 static inline int carillon_error_is_truncation(unsigned long error) {

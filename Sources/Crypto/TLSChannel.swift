@@ -88,12 +88,7 @@ public final class TLSChannel: @unchecked Sendable {
             ERR_clear_error()
             return .ended
         }
-        let code: TLSError.Code =
-            if carillon_error_is_plain_http(error) == 1 {
-                .plainHTTP
-            } else if carillon_error_is_missing_certificate(
-                error) == 1
-            { .missingCertificate } else { .peer }
+        let code: TLSError.Code = carillon_error_is_plain_http(error) == 1 ? .plainHTTP : .peer
         var text = TLSError.queued(or: "the peer broke the protocol")
         let verdict = SSL_get_verify_result(ssl)
         if verdict != X509_V_OK, let reason = X509_verify_cert_error_string(verdict) {

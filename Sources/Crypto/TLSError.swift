@@ -7,8 +7,6 @@ public struct TLSError: Error, Sendable, Equatable, CustomStringConvertible {
         case material
         /// The peer spoke HTTP without TLS.
         case plainHTTP
-        /// The peer had to show a certificate and has none.
-        case missingCertificate
         /// Anything else that ended a handshake or a connection.
         case peer
     }
