@@ -1,4 +1,8 @@
-import Foundation
+import Crypto
+import HTTP
+import HTTPTransport
+import Runtime
+import Synchronization
 import TestSupport
 import Testing
 
@@ -69,5 +73,41 @@ struct TLSOptionTests {
             #expect(!words.contains { $0.hasPrefix("http://") })
         }
         #expect(plan.banner(leader: nil, folder: "/data", key: "k").contains("--cacert /data/tls/ca.pem"))
+    }
+}
+
+@Suite("The API client with TLS")
+struct TLSClientTests {
+    @Test("a redirect from https to http is not followed: the key would go there in the clear")
+    func downgrade() throws {
+        let authority = try TestAuthority()
+        let (certificate, key) = try authority.issue().bytes()
+        let trusted = try TestAuthority.bytes(authority.certificate)
+        let asked = Mutex(0)
+        let loop = try EventLoop()
+        let failure = try loop.runUntilComplete {
+            let plain = HTTPServer(HTTPServerConfiguration(), loop: loop, log: Log("test")) { _ in
+                asked.withLock { $0 += 1 }
+                return .json(["leader": "x"])
+            }
+            let plainPort = try await plain.start()
+            var configuration = HTTPServerConfiguration()
+            configuration.tls = try TLSServerContext(certificate: certificate, key: key)
+            let secured = HTTPServer(configuration, loop: loop, log: Log("test")) { request in
+                HTTPResponse(
+                    status: 302, headers: ["Location": "http://127.0.0.1:\(plainPort)\(request.target)"])
+            }
+            let port = try await secured.start()
+            let http = HTTPClient(loop: loop)
+            defer { http.close() }
+            var client = APIClient(url: "https://127.0.0.1:\(port)", key: "secret", http: http, timekeeper: loop)
+            client.tls.authorities = trusted
+            do {
+                _ = try await client.json(.get, "/v1/scheduler/leader")
+                return ""
+            } catch let error as APIClient.Failure { return error.message }
+        }
+        #expect(failure.contains("in the clear"), "\(failure)")
+        #expect(asked.withLock { $0 } == 0)
     }
 }

@@ -76,7 +76,7 @@ extension EndToEnd {
                 // It trusts the cluster; the cluster does not trust it.
                 let own = try stranger.issue("worker-9")
                 let worker = try cluster.addWorker(
-                    "worker-9", arguments: ["--tls-certificate", own.certificate, "--tls-key", own.key])
+                    "worker-9", arguments: try Cluster.certificateWords(own, try authority.get()))
                 defer { worker.end() }
                 try cluster.wait("nodes refuse its handshake") {
                     cluster.nodes.contains { $0.log.contains("the TLS handshake with") }

@@ -57,7 +57,10 @@ struct TLSTests {
     @Test("a server of another authority is refused, with what to do about it")
     func otherAuthority() async throws {
         let server = try Server()
-        let error = try await refusal(try server.url(trusting: try TestAuthority(name: "Somebody Else")))
+        let stranger = try TestAuthority(name: "Somebody Else")
+        // Its file goes with the last reference.
+        let error = try await refusal(try server.url(trusting: stranger))
+        withExtendedLifetime(stranger) {}
         #expect(error?.code == .connection)
         #expect(error?.message.contains("certificate verify failed") == true, "\(error?.message ?? "")")
         #expect(error?.message.contains("sslrootcert") == true, "\(error?.message ?? "")")

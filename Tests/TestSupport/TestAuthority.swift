@@ -37,7 +37,7 @@ public final class TestAuthority: Sendable {
             atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o755])
         try openssl(
             ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=\(name)"]
-                + ["-days", "2", "-keyout", folder + "/ca.key", "-out", certificate]
+                + ["-days", "100", "-keyout", folder + "/ca.key", "-out", certificate]
                 + ["-addext", "keyUsage=critical,keyCertSign,cRLSign"])
     }
 
@@ -52,7 +52,7 @@ public final class TestAuthority: Sendable {
     ///   - hosts: its alternative names, such as `IP:127.0.0.1`.
     ///   - days: negative: it has ended already.
     public func issue(
-        _ name: String = "server", hosts: String = "IP:127.0.0.1,DNS:localhost", days: Int = 2, _ kind: KeyKind = .p256
+        _ name: String = "server", hosts: String = "IP:127.0.0.1,DNS:localhost", days: Int = 60, _ kind: KeyKind = .p256
     ) throws -> Pair {
         let base = "\(folder)/\(issued.wrappingAdd(1, ordering: .relaxed).newValue)-\(name)"
         let pair = Pair(certificate: base + ".pem", key: base + ".key")

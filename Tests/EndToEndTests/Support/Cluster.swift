@@ -164,7 +164,7 @@ final class Cluster {
     @discardableResult
     func addNode(_ name: String, arguments: [String] = []) throws -> ClusterProcess {
         let (address, host) = try place(name)
-        let (url, certificates) = try secured(name, address)
+        let (url, certificates) = try secured(name, address, arguments)
         let words = [
             "node", "--database-url", membersURL, "--no-migrate", "--listen", address, "--advertise", url,
             "--name", name, "--secret-file", folder + "/secret",
@@ -182,7 +182,7 @@ final class Cluster {
     @discardableResult
     func addWorker(_ name: String, arguments: [String] = [], wrapper: [String] = []) throws -> ClusterProcess {
         let (address, host) = try place(name)
-        let (url, certificates) = try secured(name, address)
+        let (url, certificates) = try secured(name, address, arguments)
         let words =
             ["worker"] + nodes.flatMap { ["--node", $0.url] } + [
                 "--listen", address, "--advertise", url, "--name", name,
@@ -195,9 +195,12 @@ final class Cluster {
         return worker
     }
 
-    /// The member's URL, and its options for TLS with a certificate of its own.
-    private func secured(_ name: String, _ address: String) throws -> (url: String, words: [String]) {
+    /// The member's URL, and its options for TLS with a certificate of its own, unless its arguments have those.
+    private func secured(
+        _ name: String, _ address: String, _ arguments: [String]
+    ) throws -> (url: String, words: [String]) {
         guard let authority = options.authority else { return ("http://" + address, []) }
+        guard !arguments.contains("--tls-certificate") else { return ("https://" + address, []) }
         return ("https://" + address, try Self.certificateWords(try authority.issue(name), authority))
     }
 
