@@ -133,7 +133,9 @@ public actor WorkerAgent: Service {
         if holding.limits != nil {
             holdings[attempt]?.limits = LimitWatch(request.limits, hardMemory: offer.resources.memory)
         }
-        guard former != request.timeout, let timeout = request.timeout, let startedAt = holding.startedAt else { return }
+        guard former != request.timeout, let timeout = request.timeout, let startedAt = holding.startedAt else {
+            return
+        }
         let timekeeper = self.timekeeper
         let rest = max(.zero, timeout - startedAt.duration(to: wallNow))
         startTask("timeout") {
