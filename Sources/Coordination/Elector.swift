@@ -16,17 +16,21 @@ public final class Elector: Service {
     private let constants: ElectionConstants
     private let clock: ClusterClock?
     private let log: Log
+    private let epoch: LogNumber?
     private let current = Mutex(LeadershipView(role: .starting))
     private let failovers = Mutex(0)
     /// Before this the node does not stand for election.
     private let staysOutUntil = Mutex<MonotonicInstant?>(nil)
     private let asked = WakeUp()
 
-    /// - Parameter clock: is told of the database's time with each of its answers.
+    /// - Parameters:
+    ///   - clock: is told of the database's time with each of its answers.
+    ///   - epoch: is told of the latest epoch, for the lines of logs.
     public init(
         node: NodeDescription, lock: any LeaderLock, leader: Leader, timekeeper: any Timekeeper,
-        constants: ElectionConstants, clock: ClusterClock? = nil, log: Log
+        constants: ElectionConstants, clock: ClusterClock? = nil, log: Log, epoch: LogNumber? = nil
     ) {
+        self.epoch = epoch
         self.node = node
         self.lock = lock
         self.leader = leader
@@ -107,6 +111,7 @@ public final class Elector: Service {
 
     private func note(_ attempt: LockAttempt, sent: MonotonicInstant) {
         if let shown = attempt.clock { clock?.observe(shown, sent: sent) }
+        if let leader = attempt.leader { epoch?.set(leader.term.epoch) }
         current.withLock {
             $0.leader = attempt.leader
             $0.isHeld = attempt.isHeld || attempt.won
@@ -122,6 +127,7 @@ public final class Elector: Service {
         let term = try await lock.takeOffice()
         let trust = Trust(until: start.advanced(by: constants.trust))
         failovers.withLock { $0 += 1 }
+        epoch?.set(term.epoch)
         log.notice("elected: term \(term)")
         current.withLock {
             $0.role = .leader

@@ -62,7 +62,7 @@ extension Leader {
                 }
                 conflicts[version, default: 0] += 1
                 guard error.code == .data || conflicts[version, default: 0] >= Self.refusalsInARow else { continue }
-                log.error("the database refused an occurrence of job \(version.job): \(error.message)")
+                log.with("job", version.job).error("the database refused an occurrence of the job: \(error.message)")
                 state?.disable(version, reason: "the database refused its occurrence: \(error.message)")
                 effects += try await commit([], office, timers: false)
             }

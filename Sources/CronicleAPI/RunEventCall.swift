@@ -50,7 +50,7 @@ struct RunEventCall: Sendable {
         var request = RunRequest(
             context: RunContext(
                 definition: definition == job.definition ? nil : definition, source: principal.source,
-                postData: postData?.text ?? ""))
+                postData: postData?.text ?? "", trace: RequestContext.trace))
         request.isRefusedIfBlocked = true
         request.due = now.map { Instant(seconds: Int64($0)) }
         let report: LaunchReport

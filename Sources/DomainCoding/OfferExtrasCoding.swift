@@ -12,6 +12,7 @@ public enum OfferExtrasCoding {
         if !extras.group.isEmpty { object["group"] = .string(extras.group) }
         if !extras.workingDirectory.isEmpty { object["working_directory"] = .string(extras.workingDirectory) }
         object["plugin"] = extras.plugin.map(encode)
+        object["trace"] = extras.trace.map { .string($0.text) }
         return .object(object)
     }
 
@@ -25,6 +26,7 @@ public enum OfferExtrasCoding {
         extras.group = try fields.string("group", else: "")
         extras.workingDirectory = try fields.string("working_directory", else: "")
         extras.plugin = try fields["plugin"].map(decodePlugin)
+        extras.trace = TraceContext(try fields.string("trace", else: ""))
         return extras
     }
 

@@ -12,6 +12,7 @@ public enum RunContextCoding {
         object["chain"] = context.chain.map(encode)
         if !context.postData.isEmpty { object["post_data"] = .string(context.postData) }
         if !context.worker.isEmpty { object["worker"] = .string(context.worker) }
+        object["trace"] = context.trace.map { .string($0.text) }
         return .object(object)
     }
 
@@ -20,7 +21,8 @@ public enum RunContextCoding {
         return RunContext(
             definition: try fields["definition"].map(JobDefinitionCoding.decode),
             source: try fields.string("source", else: ""), chain: try fields["chain"].map(decodeChain),
-            postData: try fields.string("post_data", else: ""), worker: try fields.string("worker", else: ""))
+            postData: try fields.string("post_data", else: ""), worker: try fields.string("worker", else: ""),
+            trace: TraceContext(try fields.string("trace", else: "")))
     }
 
     public static func encode(_ chain: ChainLink) -> JSONValue {

@@ -121,7 +121,9 @@ public struct JobOperations: Sendable {
         guard arguments.utf8.count <= Limits.argument else {
             throw .invalid("the arguments of a run may have at most \(Limits.argument) bytes")
         }
-        return try await office.submit(.runJob(name: name, arguments: arguments)).launchedRun
+        let context = RequestContext.trace.map { RunContext(trace: $0) }
+        return try await office.submit(.runJob(.name(name), RunRequest(arguments: arguments, context: context)))
+            .launchedRun
     }
 
     /// Ends what runs of the job; runs that have not started yet go ahead.

@@ -5,6 +5,8 @@ import Synchronization
 ///
 ///     2026-11-21T22:24:05.123Z info  elector: took office epoch=7 node=a
 ///
+/// or, for machines, one JSON object a line, with `time`, `level`, `component`, `message` and each field.
+///
 /// Values that come from outside may be logged: control characters are escaped, long lines are cut. Secrets may not.
 public struct Log: Sendable {
     public enum Level: Int, Sendable, Comparable, CaseIterable {
@@ -28,6 +30,18 @@ public struct Log: Sendable {
         public static func < (left: Level, right: Level) -> Bool { left.rawValue < right.rawValue }
     }
 
+    public enum Format: Int, Sendable {
+        case text, json
+
+        public init?(name: String) {
+            switch name {
+            case "text": self = .text
+            case "json": self = .json
+            default: return nil
+            }
+        }
+    }
+
     /// Bytes of a line; the rest is cut off and marked.
     static let longestLine = 8_192
 
@@ -39,8 +53,18 @@ public struct Log: Sendable {
         set { sharedLevel.store(newValue.rawValue, ordering: .relaxed) }
     }
 
+    private static let sharedFormat = Atomic<Int>(Format.text.rawValue)
+
+    /// Of every log that has none of its own. Set once, by the command line.
+    public static var format: Format {
+        get { Format(rawValue: sharedFormat.load(ordering: .relaxed)) ?? .text }
+        set { sharedFormat.store(newValue.rawValue, ordering: .relaxed) }
+    }
+
     private let component: String
     private var fields: [(String, String)]
+    private var numbers: [(String, LogNumber)] = []
+    private let ownFormat: Format?
     private let minimum: Level?
     private let write: @Sendable ([UInt8]) -> Void
 
@@ -48,12 +72,13 @@ public struct Log: Sendable {
     ///   - minimum: messages below it are not written; nil: `Log.level`, as it is at the time of the message.
     ///   - write: where a line goes, its line end included; standard error if not said otherwise.
     public init(
-        _ component: String, fields: [(String, String)] = [], minimum: Level? = nil,
+        _ component: String, fields: [(String, String)] = [], minimum: Level? = nil, format: Format? = nil,
         write: (@Sendable ([UInt8]) -> Void)? = nil
     ) {
         self.component = component
         self.fields = fields
         self.minimum = minimum
+        ownFormat = format
         self.write = write ?? Self.writeToStandardError
     }
 
@@ -61,6 +86,13 @@ public struct Log: Sendable {
     public func with(_ key: String, _ value: some CustomStringConvertible) -> Log {
         var log = self
         log.fields.append((key, value.description))
+        return log
+    }
+
+    /// The same log with a field whose value is that of the time of the line.
+    public func with(_ key: String, _ number: LogNumber) -> Log {
+        var log = self
+        log.numbers.append((key, number))
         return log
     }
 
@@ -76,6 +108,8 @@ public struct Log: Sendable {
 
     private func log(_ level: Level, _ message: () -> String) {
         guard level >= minimum ?? Self.level else { return }
+        let fields = numbers.compactMap { key, number in number.text.map { (key, $0) } } + self.fields
+        guard ownFormat ?? Self.format == .text else { return write(json(level, message(), fields)) }
         var line = Self.timestamp()
         line += " \(level.name)" + String(repeating: " ", count: 8 - level.name.count) + component + ": "
         Self.append(message(), to: &line)
@@ -90,6 +124,40 @@ public struct Log: Sendable {
         }
         bytes.append(UInt8(ascii: "\n"))
         write(bytes)
+    }
+
+    private func json(_ level: Level, _ message: String, _ fields: [(String, String)]) -> [UInt8] {
+        // Cut before it is written: what is cut afterwards is no JSON any more.
+        let message = message.utf8.count > Self.longestLine ? message.prefix(Self.longestLine) + " [cut]" : message
+        let members =
+            [
+                ("time", Self.timestamp()), ("level", level.name), ("component", component), ("message", message),
+            ] + fields
+        var line = "{"
+        for (number, (key, value)) in members.enumerated() {
+            line += number == 0 ? "\"" : ",\""
+            Self.appendJSON(key, to: &line)
+            line += "\":\""
+            Self.appendJSON(value, to: &line)
+            line += "\""
+        }
+        return Array((line + "}\n").utf8)
+    }
+
+    private static func appendJSON(_ text: String, to line: inout String) {
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": line += "\\\""
+            case "\\": line += "\\\\"
+            case "\n": line += "\\n"
+            case "\r": line += "\\r"
+            case "\t": line += "\\t"
+            case _ where scalar.value < 0x20:
+                let digits = String(scalar.value, radix: 16)
+                line += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: line.unicodeScalars.append(scalar)
+            }
+        }
     }
 
     /// A line break in a value must not make a second line that looks like one of ours.

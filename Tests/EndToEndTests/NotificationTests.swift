@@ -63,12 +63,16 @@ extension EndToEnd {
             let sink = process.letters
             try await Cluster.run(nodeArguments: ["--universal-web-hook", process.url + "/all-later"]) { cluster in
                 try cluster.put("hooked", command: "exit 7", ["retries": 0])
-                _ = try cluster.leaderRequest("PUT", "/v1/scheduler/job/hooked")
+                let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+                let started = try cluster.request(
+                    "PUT", try cluster.leaderNode().url + "/v1/scheduler/job/hooked", headers: ["traceparent": trace])
+                #expect(started.status == 204)
                 try cluster.wait("both posts are there", within: 60) { try sink.posts().count == 2 }
                 let posts = try sink.posts().sorted {
                     ($0.headers["Idempotency-Key"] ?? "") < ($1.headers["Idempotency-Key"] ?? "")
                 }
                 #expect(posts.map { $0.json?["action"]?.stringValue } == ["job_start", "job_complete"])
+                #expect(posts.allSatisfy { $0.headers["traceparent"] == trace })
                 let end = try #require(posts.last?.json)
                 #expect(end["code"]?.int64Value == 7 && end["complete"]?.int64Value == 1)
                 #expect(end["event_title"]?.stringValue == "hooked" && end["id"] == posts.first?.json?["id"])

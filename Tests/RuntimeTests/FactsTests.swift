@@ -19,6 +19,23 @@ struct FactsTests {
                 != nil)
     }
 
+    @Test("as JSON a line is one object whatever is in it, with numbers as they are at its time")
+    func json() throws {
+        let lines = Events<String>()
+        let epoch = LogNumber()
+        let log = Log("node", format: .json) { lines.append(String(decoding: $0, as: UTF8.self)) }
+            .with("epoch", epoch).with("job", "a \"b\"\\")
+        log.info("one\ntwo\u{1}")
+        epoch.set(7)
+        log.error(String(repeating: "x", count: 9_000))
+        let all = lines.all
+        let first = try #require(all.first)
+        #expect(first.contains(/^\{"time":"[0-9T:.Z-]+","level":"info","component":"node",/))
+        #expect(first.hasSuffix(#""message":"one\ntwo\u0001","job":"a \"b\"\\"}"# + "\n"))
+        #expect(all[1].contains(#" [cut]","epoch":"7","job":"#) && all[1].hasSuffix("}\n"))
+        #expect(all.allSatisfy { $0.filter { $0 == "\n" }.count == 1 })
+    }
+
     @Test("lines below the level are not written, and not even made")
     func level() {
         let made = Flag()

@@ -37,8 +37,9 @@ enum NodeCommand {
             ServerOptions.databaseURL.declaration, ServerOptions.listen.declaration, advertise.declaration,
             ServerOptions.name.declaration, ServerOptions.secretFile.declaration, follower.declaration,
             retryDelay.declaration, retryFactor.declaration, defaultEpsilon.declaration, anonymous.declaration,
-            noMigrate.declaration, retention.declaration, ServerOptions.logLevel.declaration,
-        ] + TLSOptions.declarations + NotificationOptions.declarations + ElectionOptions.declarations
+            noMigrate.declaration, retention.declaration,
+        ] + ServerOptions.logOptions + TLSOptions.declarations + NotificationOptions.declarations
+            + ElectionOptions.declarations
     ) { arguments in
         try ServerOptions.setLogLevel(arguments)
         let configuration = try configuration(arguments)

@@ -14,8 +14,15 @@ enum ServerOptions {
         "log-level", ["debug", "info", "notice", "warning", "error"], "the least important lines to log",
         default: "info")
 
+    static let logFormat = Option<String>.choice(
+        "log-format", ["text", "json"], "lines for people, or one JSON object a line", default: "text")
+
+    /// What a command that logs lists among its options.
+    static let logOptions = [logLevel.declaration, logFormat.declaration]
+
     static func setLogLevel(_ arguments: Arguments) throws {
         Log.level = Log.Level(name: try arguments.get(logLevel)) ?? .info
+        Log.format = Log.Format(name: try arguments.get(logFormat)) ?? .text
     }
 
     /// Splits `host:port`; the host of an IPv6 address stands in brackets.

@@ -62,7 +62,7 @@ enum WorkerCommand {
             ServerOptions.secretFile.declaration, attributes.declaration, cpus.declaration, memory.declaration,
             disk.declaration, workDirectory.declaration, users.declaration, defaultUser.declaration,
             enforce.declaration, groupParent.declaration, processLimit.declaration, killGrace.declaration,
-        ] + OutboundOptions.declarations + TLSOptions.declarations + [ServerOptions.logLevel.declaration]
+        ] + OutboundOptions.declarations + TLSOptions.declarations + ServerOptions.logOptions
     ) { arguments in
         try ServerOptions.setLogLevel(arguments)
         let configuration = try configuration(arguments)

@@ -9,6 +9,8 @@ public struct OfferExtras: Hashable, Sendable {
     /// Empty: the try's own directory.
     public var workingDirectory = ""
     public var plugin: PluginOffer?
+    /// Handed on to the task.
+    public var trace: TraceContext?
 
     public init() {}
     public static let none = OfferExtras()

@@ -10,22 +10,25 @@ public final class RunContext: Hashable, Sendable {
     public let postData: String
     /// The only worker that may take it: a copy of a multiplexed run. Empty: any.
     public let worker: String
+    /// Of the request that asked for the run, or for the one that led to it.
+    public let trace: TraceContext?
 
     public init(
         definition: JobDefinition? = nil, source: String = "", chain: ChainLink? = nil, postData: String = "",
-        worker: String = ""
+        worker: String = "", trace: TraceContext? = nil
     ) {
         self.definition = definition
         self.source = source
         self.chain = chain
         self.postData = postData
         self.worker = worker
+        self.trace = trace
     }
 
     public static func == (left: RunContext, right: RunContext) -> Bool {
         left === right
             || (left.definition == right.definition && left.source == right.source && left.chain == right.chain
-                && left.postData == right.postData && left.worker == right.worker)
+                && left.postData == right.postData && left.worker == right.worker && left.trace == right.trace)
     }
 
     public func hash(into hasher: inout Hasher) {

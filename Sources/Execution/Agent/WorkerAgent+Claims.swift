@@ -73,7 +73,7 @@ extension WorkerAgent {
 
     private func forget(_ attempts: [AttemptID], because reason: String) {
         for attempt in attempts {
-            log.debug("forgot \(attempt): \(reason)")
+            log(of: attempt).debug("forgot it: \(reason)")
             drop(attempt)
         }
         // Not waited for: after a crash they would be reported as interrupted, and their rows are not ours.

@@ -39,7 +39,7 @@ extension WorkerAgent {
         let verdict = holding.ending == nil ? holding.limits?.judge(sample, now: now) : nil
         holdings[attempt] = holding
         guard let verdict else { return }
-        log.notice("ending \(attempt): \(verdict.reason)")
+        log(of: attempt).notice("ending it: \(verdict.reason)")
         await end(attempt, because: .exceeded(verdict.limit, reason: verdict.reason))
     }
 

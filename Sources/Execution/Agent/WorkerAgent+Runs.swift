@@ -103,6 +103,7 @@ extension WorkerAgent {
                 offer.extras?.limits ?? .none, hardMemory: offer.resources.memory)
         }
         runStarted.signal()
+        log(of: attempt).debug("started")
         // Without a flush: it serves to find the process again, and if the machine crashes there is none to find.
         journal.enqueue([.started(attempt, process: process.identity, at: startedAt)], durable: false) { _ in }
         // Asked to end while it was being launched.
@@ -168,7 +169,8 @@ extension WorkerAgent {
         release(holding)
         holdings[attempt]?.offer = nil
         holdings[attempt]?.toldDetails = nil
-        let log = self.log
+        let log = self.log(of: attempt)
+        log.debug("ended: \(outcome)\(reason.isEmpty ? "" : ", \(reason)")")
         journal.enqueue([.finished(report)], durable: false) { failure in
             if let failure { log.error("the end of \(attempt) is not in the journal: \(failure)") }
         }

@@ -15,6 +15,7 @@ public actor WorkerAgent: Service {
     let journal: any AttemptJournal
     let timekeeper: any Timekeeper
     let log: Log
+    private let epoch = LogNumber()
 
     var isReady = false
     var isDraining = false
@@ -53,7 +54,7 @@ public actor WorkerAgent: Service {
         self.launcher = launcher
         self.journal = journal
         self.timekeeper = timekeeper
-        self.log = log
+        self.log = log.with("epoch", epoch)
     }
 
     /// Runs until it is cancelled, which ends no command: they are found by the next start. `shutDown` ends them.
@@ -208,6 +209,7 @@ public actor WorkerAgent: Service {
         guard term >= highestTerm else { return false }
         let isNew = term > highestTerm
         highestTerm = term
+        epoch.set(term.epoch)
         await uplink.leaderAnnounced(url: url, term: term)
         if isNew {
             // The new leader does not know this worker yet, and waits for what it holds.
@@ -220,6 +222,7 @@ public actor WorkerAgent: Service {
     func raiseTerm(_ term: Term) {
         guard term > highestTerm else { return }
         highestTerm = term
+        epoch.set(term.epoch)
         // Not waited for: only what is accepted under a term makes it worth a flush, and that writes it again.
         journal.enqueue([.term(term)], durable: false) { _ in }
     }

@@ -31,6 +31,12 @@ extension WorkerAgent {
         return figures
     }
 
+    /// With run, try and job on each line.
+    func log(of attempt: AttemptID) -> Log {
+        let log = log.with("run", attempt.run).with("attempt", attempt.number)
+        return holdings[attempt]?.offer.map { log.with("job", $0.jobName) } ?? log
+    }
+
     func count(_ report: AttemptReport) {
         if let started = report.startedAt { counted.duration.observe(started.duration(to: report.finishedAt)) }
         switch report.outcome {

@@ -106,7 +106,7 @@ public final class HostLauncher: ProcessLauncher {
         await loop.start("clear \(attempt)") {
             // A pool that is shut down leaves the sandbox to the next start, which removes it.
             if (try? await files.run { directory.removeSandbox(attempt) }) == false {
-                log.warning("the working directory of \(attempt) could not be removed")
+                log.with("run", attempt.run).warning("the working directory of \(attempt) could not be removed")
             }
         }.value
         processes.release(attempt)

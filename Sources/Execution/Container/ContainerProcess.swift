@@ -83,7 +83,8 @@ actor ContainerProcess: RunningProcess {
 
     func discard() async {
         do { try await engine.remove(container) } catch {
-            log.warning("the container of \(attempt) could not be removed; the worker's next start will: \(error)")
+            log.with("run", attempt.run).warning(
+                "the container of \(attempt) could not be removed; the worker's next start will: \(error)")
         }
         await whenDiscarded()
     }
@@ -107,7 +108,7 @@ actor ContainerProcess: RunningProcess {
                 fail("the container engine does not know the container any more")
                 return nil
             } catch {
-                log.warning("the container of \(attempt) cannot be waited for: \(error)")
+                log.with("run", attempt.run).warning("the container of \(attempt) cannot be waited for: \(error)")
             }
             if let giveUpAt, loop.monotonicNow >= giveUpAt {
                 fail("the container engine does not say whether the container has ended")
@@ -123,7 +124,7 @@ actor ContainerProcess: RunningProcess {
             try await engine.stop(container, grace: grace)
         } catch {
             guard !hasEnded else { return }
-            log.warning("the container of \(attempt) does not stop: \(error); it is killed")
+            log.with("run", attempt.run).warning("the container of \(attempt) does not stop: \(error); it is killed")
             // What comes of it, `waitForEnd` sees.
             try? await engine.kill(container)
         }
@@ -180,7 +181,7 @@ actor ContainerProcess: RunningProcess {
             } catch is CancellationError {
                 return
             } catch {
-                log.warning("the output of \(attempt) has broken off: \(error)")
+                log.with("run", attempt.run).warning("the output of \(attempt) has broken off: \(error)")
             }
             // Cancelled at the end.
             guard (try? await loop.sleep(for: pauses.next(on: loop))) != nil else { return }

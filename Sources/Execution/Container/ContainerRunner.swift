@@ -202,7 +202,7 @@ final class ContainerRunner: Sendable {
             try await files.run { logs.close(attempt, footer: footer) }
             return output.tail
         } catch {
-            log.warning("the output of \(attempt) is not complete: \(error)")
+            log.with("run", attempt.run).warning("the output of \(attempt) is not complete: \(error)")
             return OutputLog.tail(path: directory.logPath(attempt))
         }
     }

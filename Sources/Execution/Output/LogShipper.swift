@@ -110,7 +110,8 @@ public actor LogShipper: Service {
                     bytes += packed.gzip.count
                     batch.append(packed)
                 } catch {
-                    log.error("the log of \(attempt) cannot be compressed and is given up: \(error)")
+                    log.with("run", attempt.run).error(
+                        "the log of \(attempt) cannot be compressed and is given up: \(error)")
                     lost.append(attempt)
                 }
                 // The last one may exceed it by what one log has, which a request has room for.

@@ -59,7 +59,7 @@ struct TaskEnvironment: Sendable {
             ("CHRONOS_JOB_RUN_TIME", String(offer.due.milliseconds)),
             ("CHRONOS_JOB_RUN_ATTEMPT", String(offer.attempt.number)),
             ("CARILLON_RUN_ID", offer.attempt.run.rawValue),
-        ]
+        ] + (offer.extras?.trace.map { [("TRACEPARENT", $0.text)] } ?? [])
     }
 
     static func marker(sandbox: String) -> String { "\(sandboxVariable)=\(sandbox)" }

@@ -189,6 +189,7 @@ actor Notifier: Service {
         headers["Content-Type"] = "application/json"
         headers["User-Agent"] = "Carillon \(Carillon.version)"
         headers["Idempotency-Key"] = waiting.message.id
+        headers["traceparent"] = waiting.message.notice.run?.context?.trace?.text
         if !credentials.isEmpty { headers["Authorization"] = "Basic " + Base64.encode(Array(credentials.utf8)) }
         for (name, value) in extra { headers[name] = value }
         let answer = try await client.execute(

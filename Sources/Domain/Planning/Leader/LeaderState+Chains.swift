@@ -123,7 +123,8 @@ extension LeaderState {
             job,
             Launch(
                 cause: .chain(key: ended.run.id.rawValue), due: uniqueDue(job.id, now: now),
-                context: RunContext(source: "Chain Reaction (\(title))", chain: link)), now: now)
+                context: RunContext(source: "Chain Reaction (\(title))", chain: link, trace: ended.run.context?.trace)),
+            now: now)
         return nil
     }
 

@@ -90,7 +90,7 @@ extension LeaderState {
         if let worker {
             context = RunContext(
                 definition: context?.definition, source: context?.source ?? "", chain: context?.chain,
-                postData: context?.postData ?? "", worker: worker)
+                postData: context?.postData ?? "", worker: worker, trace: context?.trace)
         }
         return Run(
             id: id ?? identifiers.run(), job: job.reference, jobName: job.definition.name, cause: launch.cause,

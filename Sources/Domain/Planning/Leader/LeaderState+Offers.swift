@@ -89,6 +89,7 @@ extension LeaderState {
             if !plugin.workingDirectory.isEmpty { extras.workingDirectory = plugin.workingDirectory }
             extras.plugin = pluginOffer(plugin, for: active)
         }
+        extras.trace = active.run.context?.trace
         return extras == .none ? nil : extras
     }
 

@@ -323,7 +323,7 @@ extension LeaderState {
         let former = active.run.context
         let context = RunContext(
             definition: definition, source: former?.source ?? "", chain: former?.chain,
-            postData: former?.postData ?? "", worker: former?.worker ?? "")
+            postData: former?.postData ?? "", worker: former?.worker ?? "", trace: former?.trace)
         useChains(of: definition)
         leaveChains(of: active.definition)
         active.definition = definition
