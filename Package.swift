@@ -67,8 +67,8 @@ let package = Package(
             "Node",
             [
                 "ChronosAPI", "CronicleAPI", "Operations", "Coordination", "Execution", "Outbound", "Storage",
-                "PostgresClient", "WorkerProtocol", "HTTPTransport", "HTTP", "JSON", "Domain", "Timetable", "Runtime",
-                "Crypto", "Compression",
+                "PostgresClient", "WorkerProtocol", "HTTPTransport", "HTTP", "JSON", "Domain", "DomainCoding",
+                "Timetable", "Runtime", "Crypto", "Compression",
             ]),
         layer(
             "CommandLineTool",

@@ -9,13 +9,11 @@ import Node
 
 /// Entry point: performs the command that the process was called with, and ends the process with its status.
 public enum CarillonProgram {
-    static let program = Program(
+    static let program: Program = Program(
         name: "carillon", version: Carillon.version, summary: "a clustered job scheduler",
-        commands: [
-            DevCommand.command, NodeCommand.command, WorkerCommand.command, MigrateCommand.command, KeyCommand.create,
-            UserCommand.create,
-            VerifyCommand.command,
-        ] + ClientCommands.all)
+        commands: [DevCommand.command, NodeCommand.command, WorkerCommand.command, MigrateCommand.command]
+            + KeyCommand.all + UserCommand.all + [VerifyCommand.command, DoctorCommand.command] + ClientCommands.all
+            + [Completions.command { program }, ManPage.command { program }])
 
     public static func main() -> Never {
         // A peer that has gone is an error of a write, not the end of the process.

@@ -330,7 +330,8 @@ public actor Leader: LeaderOffice {
 
     func refuse(_ item: Item, because error: StoreError) {
         if case .report(let report) = item {
-            log.warning("dropped a report of \(report.attempt) that contradicts the database: \(error.message)")
+            log.with("run", report.attempt.run).warning(
+                "dropped a report of \(report.attempt) that contradicts the database: \(error.message)")
         }
         guard case .command(let command, let continuation) = item else { return }
         if case .reports(let reports) = command {
@@ -418,6 +419,7 @@ extension LeaderCommand {
     fileprivate var writesJob: Bool {
         switch self {
         case .putJob, .deleteJob: true
+        case .all(let commands): commands.contains { $0.writesJob }
         default: false
         }
     }

@@ -7,9 +7,9 @@ public import Timetable
 
 /// What the command line does with the database directly, without a node.
 public struct DatabaseTasks: Sendable {
-    private let url: String
-    private let loop: EventLoop
-    private let clock: SystemClock
+    let url: String
+    let loop: EventLoop
+    let clock: SystemClock
 
     public init(url: String, loop: EventLoop) {
         self.url = url
@@ -107,7 +107,7 @@ public struct DatabaseTasks: Sendable {
         }
     }
 
-    private func withPool<T: Sendable>(_ body: (PostgresPool) async throws -> T) async throws -> T {
+    func withPool<T: Sendable>(_ body: (PostgresPool) async throws -> T) async throws -> T {
         var configuration = PostgresConfiguration(url: url)
         configuration.applicationName = "carillon-cli"
         let pool = PostgresPool(configuration, size: 1, loop: loop, log: Log("database"))

@@ -138,7 +138,8 @@ struct Parts: Sendable {
     let log: Log
 
     init(_ configuration: SchedulerNodeConfiguration, loop: EventLoop) throws {
-        let log = Log("node").with("node", configuration.name)
+        let epoch = LogNumber()
+        let log = Log("node").with("epoch", epoch).with("node", configuration.name)
         self.log = log
         self.loop = loop
         let boot = Hex.encode(try RandomBytes.make(8))
@@ -176,7 +177,7 @@ struct Parts: Sendable {
             node: node,
             lock: PostgresLeaderLock(
                 database: database, node: node, constants: configuration.election, loop: loop, log: log),
-            leader: leader, timekeeper: loop, constants: configuration.election, clock: clock, log: log)
+            leader: leader, timekeeper: loop, constants: configuration.election, clock: clock, log: log, epoch: epoch)
         self.elector = elector
         let keys = KeyAdapter(store: stores.keys, clock: clock)
         authenticator = Authenticator(keys: keys, clock: clock, anonymous: configuration.anonymous)
@@ -224,21 +225,26 @@ struct Parts: Sendable {
             store: stores.jobs, statistics: stores.statistics,
             cache: JobCache(timekeeper: loop) { leader.jobsMark })
         let runs = RunReadingAdapter(stores: stores)
+        let operations = JobOperations(
+            reading: jobs, catalogue: PluginReadingAdapter(store: stores.catalogue), runs: runs, office: leader,
+            zones: zones)
         ChronosAPI.register(
             on: &router,
             dependencies: ChronosDependencies(
-                jobs: JobOperations(
-                    reading: jobs, catalogue: PluginReadingAdapter(store: stores.catalogue), runs: runs, office: leader,
-                    zones: zones),
-                statistics: RunStatistics(reading: jobs, runs: runs, clock: clock),
+                jobs: operations, statistics: RunStatistics(reading: jobs, runs: runs, clock: clock),
                 leader: LeaderReadingAdapter(store: stores.leader), zones: zones, clock: clock))
         HealthRoutes(
             node: node, view: { elector.view }, status: { leader.status }, timekeeper: loop, zones: zones.version
         ).register(on: &router)
-        ManagementRoutes(leader: leader, stores: stores, clock: clock, log: Log("node").with("node", node.name))
-            .register(on: &router)
+        let log = Log("node").with("node", node.name)
         metrics.register(on: &router)
-        LogRoutes(logs: logs, log: Log("node").with("node", node.name)).register(on: &router)
+        ManagementRoutes(leader: leader, stores: stores, clock: clock, log: log).register(on: &router)
+        StatusRoute(node: node, leader: leader, stores: stores, clock: clock, log: log).register(on: &router)
+        JobRoutes(leader: leader, stores: stores, operations: operations, zones: zones, clock: clock, log: log)
+            .register(on: &router)
+        ConfigurationRoutes(leader: leader, stores: stores, zones: zones, clock: clock, log: log)
+            .register(on: &router)
+        LogRoutes(logs: logs, log: log).register(on: &router)
         NodeInternalRoutes(
             url: node.url, routes: signed, leader: leader, store: store, logs: stores.logs, clock: clock,
             view: { elector.view }

@@ -234,6 +234,7 @@ public struct WorkerHost: Sendable {
         attributes["container_engine_version"] = engine?.version
         attributes["enforces"] = capabilities.text
         attributes["cgroups"] = capabilities.kind
+        attributes["switches_users"] = geteuid() == 0 ? "yes" : "no"
         if attributes["hostname"] == nil { attributes["hostname"] = HostFacts.hostName }
         let disk = configuration.disk ?? Double(HostFacts.freeDiskMegabytes(configuration.workDirectory) ?? 0)
         return WorkerDescription(

@@ -144,6 +144,36 @@ struct ClientTests {
         #expect(error?.message.contains("Is a node running there?") == true)
     }
 
+    @Test("another node is asked when one is gone, and what may have been executed is repeated only where it is safe")
+    func otherNodes() throws {
+        let seen = Seen()
+        try Self.withServer { request in
+            seen.add(request)
+            return .json(["ok": true])
+        } _: { client in
+            var several = APIClient(
+                url: "http://127.0.0.1:1, \(client.urls[0])", key: nil, http: client.http,
+                timekeeper: client.timekeeper)
+            several.patience = .seconds(5)
+            // Never sent to the first one: any request may go to the next.
+            _ = try await several.send(.post, "/a", body: [])
+        }
+        #expect(seen.all.map(\.method) == ["POST"])
+
+        // A follower leads to a leader that is gone: it is asked again until it knows of the next one.
+        let moved = Seen()
+        try Self.withServer { request in
+            moved.add(request)
+            guard moved.all.count < 3 else { return .json(["ok": true]) }
+            var response = HTTPResponse.empty(status: 302)
+            response.headers["Location"] = "http://127.0.0.1:1/"
+            return response
+        } _: { client in
+            _ = try await client.send(.post, "/b", body: [])
+        }
+        #expect(moved.all.count == 3)
+    }
+
     @Test("an answer that is not JSON is an error where JSON is wanted")
     func notJSON() throws {
         #expect(throws: APIClient.Failure.self) {
@@ -176,9 +206,9 @@ struct ClientTests {
 
     @Test("every command can be asked for help, and names are unique")
     func commands() throws {
-        let program = Program(name: "carillon", version: "0", summary: "S", commands: ClientCommands.all)
-        #expect(Set(ClientCommands.all.map(\.name)).count == ClientCommands.all.count)
-        for command in ClientCommands.all {
+        let program = CarillonProgram.program
+        #expect(Set(program.commands.map(\.name)).count == program.commands.count)
+        for command in program.commands {
             let invocation = try program.parse(command.path + ["--help"], environment: [:]) { _ in "" }
             guard case .show(let text) = invocation else {
                 Issue.record("no help for \(command.name)")

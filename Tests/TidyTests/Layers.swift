@@ -43,8 +43,8 @@ enum Layers {
 
         "Node": [
             "ChronosAPI", "CronicleAPI", "Operations", "Coordination", "Execution", "Outbound", "Storage",
-            "PostgresClient", "WorkerProtocol", "HTTPTransport", "HTTP", "JSON", "Domain", "Timetable", "Runtime",
-            "Crypto", "Compression",
+            "PostgresClient", "WorkerProtocol", "HTTPTransport", "HTTP", "JSON", "Domain", "DomainCoding", "Timetable",
+            "Runtime", "Crypto", "Compression",
         ],
         "CommandLineTool": [
             "Node", "Execution", "Storage", "PostgresClient", "HTTPTransport", "HTTP", "JSON", "Domain", "Timetable",

@@ -12,6 +12,11 @@ enum Console {
         write(line, to: STDERR_FILENO)
     }
 
+    /// Bytes on standard error as they are.
+    static func error(bytes: [UInt8]) {
+        write(bytes, to: STDERR_FILENO)
+    }
+
     /// Bytes of a result as they are.
     static func out(bytes: [UInt8]) {
         write(bytes, to: STDOUT_FILENO)

@@ -8,7 +8,9 @@ import Synchronization
 ///
 /// A follower's redirect is followed by repeating the request as it was, method and body included, which common
 /// clients do not do. While nobody leads (503 with Retry-After) a request has not been executed: it is repeated until
-/// the patience is over, so that a command that meets a change of leadership succeeds a few seconds later.
+/// the patience is over, so that a command that meets a change of leadership succeeds a few seconds later. The same
+/// holds for a node that is gone, where another one is named or a follower had led to it: what was never sent is sent
+/// again, and what may have been executed is repeated only if that does no harm.
 struct APIClient: Sendable {
     struct Failure: Error, Equatable, CustomStringConvertible {
         /// Nil when there was no answer.
@@ -23,36 +25,83 @@ struct APIClient: Sendable {
     static let shortestPause = Duration.milliseconds(200)
     static let longestPause = Duration.seconds(2)
 
-    let url: String
+    /// Nodes to ask, without a slash at the end; never empty.
+    let urls: [String]
     let key: String?
     let http: HTTPClient
     let timekeeper: any Timekeeper
-    var tls = HTTPClientTLS()
+    let tls: HTTPClientTLS
     /// For how long a cluster without a leader is waited for.
     var patience = Duration.seconds(15)
 
+    /// - Parameter url: of a node, or of several with commas between them.
+    init(
+        url: String, key: String?, http: HTTPClient, timekeeper: any Timekeeper, tls: HTTPClientTLS = HTTPClientTLS()
+    ) {
+        urls = url.split(separator: ",").map { part in
+            var base = trimmed(part)
+            while base.hasSuffix("/") { base.removeLast() }
+            return base
+        }
+        self.key = key
+        self.http = http
+        self.timekeeper = timekeeper
+        self.tls = tls
+    }
+
+    /// A request without an answer.
+    private struct Lost: Error {
+        var message: String
+        /// The other side has seen nothing of it.
+        var isUnsent: Bool
+        /// It was to go where a node of the cluster had led.
+        var isAtLeader: Bool
+    }
+
     /// Sends a request and returns the answer's body.
-    /// - Parameter target: path and query, encoded.
+    /// - Parameters:
+    ///   - target: path and query, encoded.
+    ///   - repeatable: executing it twice is the same as once; nil: of GET alone.
     /// - Throws: `Failure` for anything but 2xx; `CancellationError`.
-    func send(_ method: HTTPMethod, _ target: String, body: [UInt8]? = nil) async throws -> [UInt8] {
-        var base = url
-        while base.hasSuffix("/") { base.removeLast() }
+    func send(
+        _ method: HTTPMethod, _ target: String, body: [UInt8]? = nil, repeatable: Bool? = nil
+    ) async throws -> [UInt8] {
         let start = timekeeper.monotonicNow
+        var number = 0
         while true {
-            let answer = try await exchange(method, base + target, body)
-            if (200..<300).contains(answer.status) { return answer.body }
-            let waited = start.duration(to: timekeeper.monotonicNow)
-            guard answer.status == 503, let hint = answer.headers["Retry-After"], waited < patience else {
-                throw failure(answer, method, target)
+            let base = urls[number % urls.count]
+            var pause = Self.shortestPause
+            do {
+                let answer = try await exchange(method, base + target, body)
+                if (200..<300).contains(answer.status) { return answer.body }
+                guard answer.status == 503, let hint = answer.headers["Retry-After"], isPatient(since: start) else {
+                    throw failure(answer, method, target)
+                }
+                pause = .seconds(Int64(hint).map { min(max($0, 0), 60) } ?? 1)
+            } catch let lost as Lost {
+                let mayRepeat = lost.isUnsent || repeatable ?? (method == .get)
+                let hasOther = lost.isAtLeader || urls.count > 1 || !lost.isUnsent
+                guard mayRepeat, hasOther, isPatient(since: start) else {
+                    let doubt = lost.isUnsent ? "" : "; whether it took effect is unknown"
+                    throw Failure(
+                        status: nil,
+                        message: "\(lost.message)\(doubt). Is a node running there? --url or CARILLON_URL names it")
+                }
+                number += 1
             }
-            let hinted = Duration.seconds(Int64(hint).map { min(max($0, 0), 60) } ?? 1)
-            try await timekeeper.sleep(for: min(max(hinted, Self.shortestPause), Self.longestPause))
+            try await timekeeper.sleep(for: min(max(pause, Self.shortestPause), Self.longestPause))
         }
     }
 
+    private func isPatient(since start: MonotonicInstant) -> Bool {
+        start.duration(to: timekeeper.monotonicNow) < patience
+    }
+
     /// The same for an answer that is JSON.
-    func json(_ method: HTTPMethod, _ target: String, body: [UInt8]? = nil) async throws -> JSONValue {
-        let bytes = try await send(method, target, body: body)
+    func json(
+        _ method: HTTPMethod, _ target: String, body: [UInt8]? = nil, repeatable: Bool? = nil
+    ) async throws -> JSONValue {
+        let bytes = try await send(method, target, body: body, repeatable: repeatable)
         do {
             return try JSONValue(parsing: bytes, limits: .generous)
         } catch {
@@ -61,10 +110,12 @@ struct APIClient: Sendable {
     }
 
     /// Reads an answer that any node gives, as it comes, however long that takes.
+    /// - Parameter number: which of the nodes is asked, round and round.
     /// - Throws: `Failure` for anything but 200, and where it broke off.
-    func stream(_ target: String, _ receive: @escaping @Sendable ([UInt8]) async throws -> Void) async throws {
-        var base = url
-        while base.hasSuffix("/") { base.removeLast() }
+    func stream(
+        _ target: String, at number: Int = 0, _ receive: @escaping @Sendable ([UInt8]) async throws -> Void
+    ) async throws {
+        let base = urls[number % urls.count]
         var headers = HTTPHeaders()
         if let key { headers["X-API-Key"] = key }
         var request = HTTPClientRequest(
@@ -109,8 +160,9 @@ struct APIClient: Sendable {
                 request.tls = tls
                 answer = try await http.execute(request)
             } catch let error as HTTPClientError {
-                throw Failure(
-                    status: nil, message: "\(error.message). Is a node running there? --url or CARILLON_URL names it")
+                throw Lost(
+                    message: error.message, isUnsent: error.code == .connect || error.code == .addressRefused,
+                    isAtLeader: url != firstURL)
             }
             guard [301, 302, 307, 308].contains(answer.status), let location = answer.headers["Location"] else {
                 return answer

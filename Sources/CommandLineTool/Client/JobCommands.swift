@@ -3,13 +3,15 @@ import JSON
 
 /// `carillon job …`: definitions, over the Chronos dialect.
 enum JobCommands {
-    static let all = [list, show, add, delete, run, kill, enable, disable]
+    static let all = [
+        list, show, add, JobEditing.edit, delete, run, kill, enable, disable, next, history, explain,
+    ]
 
     /// The largest file of jobs that is read.
     static let largestFile = 16 << 20
 
     private static let scheduler = "/v1/scheduler/"
-    private static let name = Command.Positional(name: "NAME", help: "the job's name")
+    static let name = Command.Positional(name: "NAME", help: "the job's name")
     private static let commandArguments = Option<String>.text(
         "arguments", "TEXT", "arguments for this run, appended to the job's command", default: "")
 
@@ -22,12 +24,13 @@ enum JobCommands {
     ) { arguments in
         try ClientCommands.perform(arguments) { client, output in
             let answer = try await client.json(.get, scheduler + "jobs")
-            output.show(answer) { table(answer).text }
+            output.show(answer) { table(answer, output.style).text }
         }
     }
 
-    static func table(_ jobs: JSONValue) -> Table {
-        var table = Table(["NAME", "LAST", "SUCCEEDED", "FAILED", "ENABLED", "WHEN"], rightAligned: [2, 3])
+    static func table(_ jobs: JSONValue, _ style: Style = .plain) -> Table {
+        var table = Table(
+            ["NAME", "LAST", "SUCCEEDED", "FAILED", "ENABLED", "WHEN"], rightAligned: [2, 3], style: style)
         let jobs = (jobs.arrayValue ?? []).sorted { ($0["name"]?.stringValue ?? "") < ($1["name"]?.stringValue ?? "") }
         for job in jobs {
             let parents = (job["parents"]?.arrayValue ?? []).compactMap(\.stringValue)
@@ -112,36 +115,102 @@ enum JobCommands {
         try simple(arguments, .delete, path("job/", arguments.positionals[0]), "deleted")
     }
 
+    private static let follow = Option<Bool>.flag(
+        "follow", letter: "f", "print the run's log until it has ended; exit status 1 unless it succeeds")
+
     static let run = Command(
         path: ["job", "run"], summary: "Run a job now", positionals: [name],
-        options: [commandArguments.declaration] + ClientCommands.shared
+        options: [commandArguments.declaration, follow.declaration] + ClientCommands.shared
     ) { arguments in
         let text = try arguments.get(commandArguments)
-        let query = text.isEmpty ? "" : "?arguments=" + PercentCoding.encodeQueryValue(text)
-        return try simple(arguments, .put, path("job/", arguments.positionals[0]) + query, "queued a run of")
+        let follows = try arguments.get(follow)
+        let body: JSONValue = text.isEmpty ? [:] : ["arguments": .string(text)]
+        let outcome = Outcome()
+        let status = try ClientCommands.perform(arguments) { client, output in
+            let name = arguments.positionals[0]
+            let answer = try await client.json(.post, ManagementRoute.job(name, "run"), body: body.serialized())
+            guard follows, let run = answer["run"]?.stringValue else {
+                return output.show(answer) { "queued a run of \(name): \(ManagementTable.text(answer["run"]))" }
+            }
+            output.done("run \(run)")
+            outcome.succeeded = try await LogFollower(client: client).follow(run, attempt: nil) == "succeeded"
+        }
+        return outcome.succeeded ? status : 1
     }
 
     static let kill = Command(
-        path: ["job", "kill"], summary: "End all runs of a job", positionals: [name], options: ClientCommands.shared
+        path: ["job", "kill"], summary: "End what runs of a job", positionals: [name],
+        options: ClientCommands.shared
     ) { arguments in
-        try simple(arguments, .delete, path("task/kill/", arguments.positionals[0]), "asked to end the runs of")
+        try simple(arguments, .delete, path("task/kill/", arguments.positionals[0]), "ended the runs of")
     }
 
-    static let enable = switching(["job", "enable"], "Let a job's schedule run again", disabled: false)
-    static let disable = switching(["job", "disable"], "Suspend a job's schedule", disabled: true)
+    static let enable = switching("enable", "Let a job's schedule run again")
+    static let disable = switching("disable", "Suspend a job's schedule")
 
-    /// The dialect has no route of its own for this: the definition is read and written back, counters included.
-    private static func switching(_ words: [String], _ summary: String, disabled: Bool) -> Command {
-        Command(path: words, summary: summary, positionals: [name], options: ClientCommands.shared) { arguments in
+    private static func switching(_ word: String, _ summary: String) -> Command {
+        Command(
+            path: ["job", word], summary: summary, positionals: [name], options: ClientCommands.shared
+        ) { arguments in
             try ClientCommands.perform(arguments) { client, output in
-                let answer = try await client.json(.get, path("job/", arguments.positionals[0]))
-                guard var job = answer.objectValue else {
-                    throw APIClient.Failure(status: nil, message: "the server's answer is not a job")
-                }
-                job["disabled"] = .bool(disabled)
-                let route = job["parents"] == nil ? "iso8601" : "dependency"
-                _ = try await client.send(.post, scheduler + route, body: JSONValue.object(job).serialized())
-                output.done("\(disabled ? "disabled" : "enabled") \(arguments.positionals[0])")
+                let target = ManagementRoute.job(arguments.positionals[0], word)
+                let answer = try await client.json(.post, target, repeatable: true)
+                output.show(answer) { "\(word)d \(arguments.positionals[0])" }
+            }
+        }
+    }
+
+    // MARK: Looking at one job
+
+    private static let count = Option<Int>.integer(
+        "count", "N", "how many due instants", in: 1...1_000, default: 5)
+
+    static let next = Command(
+        path: ["job", "next"], summary: "Show when a job is due next", positionals: [name],
+        options: [count.declaration] + ClientCommands.shared
+    ) { arguments in
+        let count = try arguments.get(count)
+        return try ClientCommands.perform(arguments) { client, output in
+            let answer = try await client.json(
+                .get, ManagementRoute.job(arguments.positionals[0], "next") + "?count=\(count)")
+            output.show(answer) { dues(answer, output.style) }
+        }
+    }
+
+    static func dues(_ answer: JSONValue, _ style: Style) -> String {
+        var lines: [String] = []
+        if answer["enabled"]?.boolValue == false { lines.append("disabled: none of these will be launched") }
+        if let parents = answer["parents"]?.arrayValue {
+            lines.append("after " + parents.map { ManagementTable.text($0) }.joined(separator: ", "))
+        }
+        for due in answer["due"]?.arrayValue ?? [] {
+            let text = ManagementTable.text(due)
+            lines.append(style.now == nil ? text : "\(text)  \(style.when(due))")
+        }
+        return lines.isEmpty ? "never" : lines.joined(separator: "\n")
+    }
+
+    private static let limit = Option<Int>.integer("limit", "N", "at most so many", in: 1...1000, default: 20)
+
+    static let history = Command(
+        path: ["job", "history"], summary: "List a job's runs, newest first", positionals: [name],
+        options: [limit.declaration] + ClientCommands.shared
+    ) { arguments in
+        let target = ManagementRoute.runs(job: arguments.positionals[0], limit: try arguments.get(limit))
+        return try ClientCommands.perform(arguments) { client, output in
+            let answer = try await client.json(.get, target)
+            output.show(answer) { ManagementTable.runs(answer, output.style).text }
+        }
+    }
+
+    static let explain = Command(
+        path: ["job", "explain"], summary: "Say why a job runs or does not run", positionals: [name],
+        options: ClientCommands.shared
+    ) { arguments in
+        try ClientCommands.perform(arguments) { client, output in
+            let answer = try await client.json(.get, ManagementRoute.job(arguments.positionals[0], "explanation"))
+            output.show(answer) {
+                (answer["lines"]?.arrayValue ?? []).map { ManagementTable.text($0) }.joined(separator: "\n")
             }
         }
     }
@@ -155,4 +224,7 @@ enum JobCommands {
             output.done("\(done) \(arguments.positionals[0])")
         }
     }
+
+    /// Written by the one task, read after it has ended: that is the reason for `@unchecked Sendable`.
+    private final class Outcome: @unchecked Sendable { var succeeded = true }
 }

@@ -21,7 +21,39 @@
 //             "lane": 0, "attempt": 0, "worker": "worker-1" | null, "due": instant, "started": instant | null,
 //             "finished": instant | null, "reason": "…"}
 //   attempt  {"number": 0, "state": "failed", "worker": "worker-1", "started": instant | null,
-//             "finished": instant | null, "exit_code": 1 | null, "signal": 9 | null, "reason": "…", "output_tail": "…"}
+//             "finished": instant | null, "exit_code": 1 | null, "signal": 9 | null, "reason": "…",
+//             "output_tail": "…"}
+//
+// GET  /carillon/v1/runs/{id}/explanation         the same, from the leader, which knows why a run waits
+// POST /carillon/v1/runs/{id}/abort              run; whatever it is at (privilege abort_events)
+//
+// GET  /carillon/v1/jobs/{name}/next?count=N     {"job": "nightly", "id": "j…", "enabled": true, "reason": "…",
+//                                                "schedule": "R/…", "zone": "", "due": [instant…]}, or
+//                                                "parents": [name…]. In place of a name an identifier will do.
+// GET  /carillon/v1/jobs/{name}/explanation      the same with "lines": [sentence…]
+// POST /carillon/v1/jobs/{name}/enable           and /disable: the same (privilege edit_events)
+// POST /carillon/v1/jobs/{name}/run              {"job": "nightly", "run": "r…"}; {"arguments": "…"} may be sent
+//                                                (privilege run_events)
+//
+// GET  /carillon/v1/status                       the cluster at a glance
+//
+//   status   {"leader": "node-1", "leader_url": "…", "epoch": 3, "elected": instant, "now": instant, "lag_ms": 0,
+//             "scheduling": true, "jobs": 12, "runs": {"queued": 0, …},
+//             "workers": {"up": 2, "draining": 0, "silent": 0}, "outbox": {"waiting": 0, "buried": 0},
+//             "nodes": [node…]}
+//   node     {"name": "node-1", "url": "…", "version": "0.1.0", "seen": instant, "leads": true,
+//             "reaches_workers": true}
+//
+// GET  /carillon/v1/configuration/jobs?after=NAME      {"jobs": [file…]}, a thousand at most, by name
+// GET  /carillon/v1/configuration/jobs/{name}          file, as `carillon export` writes it
+// GET  /carillon/v1/configuration/catalogue            {"categories": [file…], "groups": […], "plugins": […]}
+// POST /carillon/v1/configuration                      what is sent is made so in one transaction, or only compared
+//                                                      with what there is (privilege admin):
+//            {"jobs": [file…], "categories": […], "groups": […], "plugins": […], "plan": true, "delete": false}
+//      answered by
+//            {"applied": true, "changes": [change…], "unchanged": 3, "others": 0}; others: present and not sent
+//   change   {"action": "create" | "update" | "delete", "kind": "job" | "category" | "group" | "plugin",
+//             "name": "…", "members": ["command"], "due_before": [instant…], "due_after": [instant…]}
 //
 // GET  /carillon/v1/runs/{id}/log                plain text, over all tries; ?attempt=N, ?follow=1, ?from=TRY:BYTES,
 //                                                ?format=text|gzip|events (server-sent events, which follow the run)
@@ -55,11 +87,27 @@ enum ManagementRoute {
         prefix + "runs/" + PercentCoding.encodePathSegment(id)
     }
 
-    static func log(_ id: String, attempt: Int?, follows: Bool) -> String {
-        var items = ["format=text"]
+    static func log(_ id: String, attempt: Int?, follows: Bool, from position: String? = nil) -> String {
+        // Events carry positions, from which another node can go on.
+        var items = [follows ? "format=events" : "format=text"]
         if let attempt { items.append("attempt=\(attempt)") }
-        if follows { items.append("follow=1") }
+        if let position { items.append("from=" + PercentCoding.encodeQueryValue(position)) }
         return run(id) + "/log?" + items.joined(separator: "&")
+    }
+
+    static func job(_ name: String, _ what: String) -> String {
+        prefix + "jobs/" + PercentCoding.encodePathSegment(name) + "/" + what
+    }
+
+    static let status = prefix + "status"
+    static let configuration = prefix + "configuration"
+
+    static func configurationJobs(after name: String?) -> String {
+        configuration + "/jobs" + (name.map { "?after=" + PercentCoding.encodeQueryValue($0) } ?? "")
+    }
+
+    static func configurationJob(_ name: String) -> String {
+        configuration + "/jobs/" + PercentCoding.encodePathSegment(name)
     }
 
     static func ledger(from: String?, to: String?, job: String?) -> String {
@@ -72,44 +120,61 @@ enum ManagementRoute {
 
 /// The columns that people see of the shapes.
 enum ManagementTable {
-    static func workers(_ answer: JSONValue) -> Table {
+    static func workers(_ answer: JSONValue, _ style: Style = .plain) -> Table {
         var table = Table(
-            ["NAME", "STATE", "RUNNING", "CPUS", "MEMORY MB", "ENFORCES", "URL", "LAST SEEN"], rightAligned: [2, 3, 4])
+            ["NAME", "STATE", "RUNNING", "CPUS", "MEMORY MB", "ENFORCES", "URL", "LAST SEEN"],
+            rightAligned: [2, 3, 4], style: style)
         for worker in answer["workers"]?.arrayValue ?? [] {
             table.add([
                 text(worker["name"]), text(worker["state"]), text(worker["running"]),
                 share(worker["used_cpus"], worker["cpus"]), share(worker["used_memory_mb"], worker["memory_mb"]),
-                text(worker["attributes"]?["enforces"]), text(worker["url"]), text(worker["last_seen"]),
+                text(worker["attributes"]?["enforces"]), text(worker["url"]), style.when(worker["last_seen"]),
             ])
         }
         return table
     }
 
-    static func runs(_ answer: JSONValue) -> Table {
+    static func worker(_ worker: JSONValue, _ style: Style) -> String {
+        var facts = Table([], style: style)
+        for name in ["name", "state", "url", "version", "running"] { facts.add([name, text(worker[name])]) }
+        facts.add(["cpus", share(worker["used_cpus"], worker["cpus"])])
+        facts.add(["memory MB", share(worker["used_memory_mb"], worker["memory_mb"])])
+        facts.add(["disk MB", share(worker["used_disk_mb"], worker["disk_mb"])])
+        for name in ["registered", "last_seen"] { facts.add([name, style.when(worker[name])]) }
+        for (key, value) in worker["attributes"]?.objectValue ?? [:] { facts.add(["attribute \(key)", text(value)]) }
+        return facts.text
+    }
+
+    static func runs(_ answer: JSONValue, _ style: Style = .plain) -> Table {
         var table = Table(
-            ["ID", "JOB", "STATE", "TRY", "CAUSE", "WORKER", "DUE", "STARTED", "FINISHED"], rightAligned: [3])
+            ["ID", "JOB", "STATE", "TRY", "CAUSE", "WORKER", "DUE", "STARTED", "FINISHED"], rightAligned: [3],
+            style: style)
         for run in answer["runs"]?.arrayValue ?? [] {
-            let columns = ["id", "job", "state", "attempt", "cause", "worker", "due", "started", "finished"]
-            table.add(columns.map { text(run[$0]) })
+            table.add(
+                ["id", "job", "state", "attempt", "cause", "worker"].map { text(run[$0]) }
+                    + ["due", "started", "finished"].map { style.when(run[$0]) })
         }
         return table
     }
 
-    static func ledger(_ answer: JSONValue) -> Table {
-        var table = Table(["JOB", "VERDICT", "COUNT", "FIRST DUE", "LAST DUE", "RUN", "REASON"], rightAligned: [2])
+    static func ledger(_ answer: JSONValue, _ style: Style = .plain) -> Table {
+        var table = Table(
+            ["JOB", "VERDICT", "COUNT", "FIRST DUE", "LAST DUE", "RUN", "REASON"], rightAligned: [2], style: style)
         for entry in answer["entries"]?.arrayValue ?? [] {
-            let columns = ["job", "verdict", "count", "first_due", "last_due", "run", "reason"]
-            table.add(columns.map { text(entry[$0]) })
+            table.add([
+                text(entry["job"]), text(entry["verdict"]), text(entry["count"]), style.when(entry["first_due"]),
+                style.when(entry["last_due"]), text(entry["run"]), text(entry["reason"]),
+            ])
         }
         return table
     }
 
     /// One run: its facts, then its tries with the end of their output.
-    static func run(_ run: JSONValue) -> String {
-        var facts = Table([], rightAligned: [])
-        for name in ["id", "job", "state", "cause", "worker", "due", "started", "finished", "reason"] {
-            facts.add([name, text(run[name])])
-        }
+    static func run(_ run: JSONValue, _ style: Style = .plain) -> String {
+        var facts = Table([], style: style)
+        for name in ["id", "job", "state", "cause", "worker"] { facts.add([name, text(run[name])]) }
+        for name in ["due", "started", "finished"] { facts.add([name, style.when(run[name])]) }
+        facts.add(["reason", text(run["reason"])])
         var parts = [facts.text]
         for attempt in run["attempts"]?.arrayValue ?? [] {
             var line = "\ntry \(text(attempt["number"])): \(text(attempt["state"])) on \(text(attempt["worker"]))"
@@ -135,7 +200,7 @@ enum ManagementTable {
         }
     }
 
-    private static func share(_ used: JSONValue?, _ whole: JSONValue?) -> String {
+    static func share(_ used: JSONValue?, _ whole: JSONValue?) -> String {
         "\(text(used))/\(text(whole))"
     }
 }

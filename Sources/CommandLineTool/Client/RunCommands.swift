@@ -1,6 +1,8 @@
+import JSON
+
 /// `carillon run …`: executions, over the management routes.
 enum RunCommands {
-    static let all = [list, show, logs, ledger]
+    static let all = [list, show, abort, logs, explain, ledger]
 
     private static let job = Option<String?>.optionalText("job", "NAME", "only of this job")
     private static let limit = Option<Int>.integer("limit", "N", "at most so many", in: 1...1000, default: 20)
@@ -14,7 +16,7 @@ enum RunCommands {
         let target = ManagementRoute.runs(job: try arguments.get(job), limit: try arguments.get(limit))
         return try ClientCommands.perform(arguments) { client, output in
             let answer = try await client.json(.get, target)
-            output.show(answer) { ManagementTable.runs(answer).text }
+            output.show(answer) { ManagementTable.runs(answer, output.style).text }
         }
     }
 
@@ -25,7 +27,7 @@ enum RunCommands {
     ) { arguments in
         try ClientCommands.perform(arguments) { client, output in
             let answer = try await client.json(.get, ManagementRoute.run(arguments.positionals[0]))
-            output.show(answer) { ManagementTable.run(answer) }
+            output.show(answer) { ManagementTable.run(answer, output.style) }
         }
     }
 
@@ -45,11 +47,66 @@ enum RunCommands {
             }
             number = parsed
         }
-        let target = ManagementRoute.log(
-            arguments.positionals[0], attempt: number, follows: try arguments.get(follow))
-        return try ClientCommands.perform(arguments) { client, _ in
-            try await client.stream(target) { Console.out(bytes: $0) }
+        let (id, follows) = (arguments.positionals[0], try arguments.get(follow))
+        return try ClientCommands.perform(arguments) { [number] client, _ in
+            if follows {
+                _ = try await LogFollower(client: client).follow(id, attempt: number)
+            } else {
+                try await client.stream(ManagementRoute.log(id, attempt: number, follows: false)) {
+                    Console.out(bytes: $0)
+                }
+            }
         }
+    }
+
+    private static let id = Command.Positional(name: "ID", help: "the run's id, as 'carillon run list' shows it")
+
+    static let abort = Command(
+        path: ["run", "abort"], summary: "End a run, whatever it is at", positionals: [id],
+        options: ClientCommands.shared
+    ) { arguments in
+        try ClientCommands.perform(arguments) { client, output in
+            let answer = try await client.json(.post, ManagementRoute.run(arguments.positionals[0]) + "/abort")
+            output.show(answer) { "aborted \(arguments.positionals[0])" }
+        }
+    }
+
+    static let explain = Command(
+        path: ["run", "explain"], summary: "Say why a run waits, or how it ended", positionals: [id],
+        options: ClientCommands.shared
+    ) { arguments in
+        try ClientCommands.perform(arguments) { client, output in
+            let id = arguments.positionals[0]
+            let run = try await client.json(.get, ManagementRoute.run(id) + "/explanation")
+            output.show(run) { sentences(run, output.style).joined(separator: "\n") }
+        }
+    }
+
+    static func sentences(_ run: JSONValue, _ style: Style) -> [String] {
+        let state = ManagementTable.text(run["state"])
+        let reason = run["reason"]?.stringValue ?? ""
+        var lines = [
+            "Run \(ManagementTable.text(run["id"])) of job '\(ManagementTable.text(run["job"]))' is "
+                + style.paint(state, Style.colour(of: state)) + (reason.isEmpty ? "." : ": \(Table.safe(reason)).")
+        ]
+        let cause =
+            switch run["cause"]?.stringValue {
+            case "schedule": "its schedule"
+            case "manual": "a request"
+            case "parents": "its parents' success"
+            case "chain": "the end of another run"
+            default: "something unknown"
+            }
+        lines.append("It came from \(cause), and was due \(style.when(run["due"])).")
+        if let worker = run["worker"]?.stringValue { lines.append("Its worker is \(Table.safe(worker)).") }
+        if run["started"]?.stringValue != nil { lines.append("It started \(style.when(run["started"])).") }
+        for attempt in run["attempts"]?.arrayValue ?? [] {
+            let why = attempt["reason"]?.stringValue ?? ""
+            lines.append(
+                "Try \(ManagementTable.text(attempt["number"])) \(ManagementTable.text(attempt["state"])) on "
+                    + ManagementTable.text(attempt["worker"]) + (why.isEmpty ? "." : ": \(Table.safe(why))."))
+        }
+        return lines
     }
 
     static let ledger = Command(
@@ -61,7 +118,7 @@ enum RunCommands {
             from: try arguments.get(from), to: try arguments.get(to), job: try arguments.get(job))
         return try ClientCommands.perform(arguments) { client, output in
             let answer = try await client.json(.get, target)
-            output.show(answer) { ManagementTable.ledger(answer).text }
+            output.show(answer) { ManagementTable.ledger(answer, output.style).text }
         }
     }
 }

@@ -3,11 +3,13 @@ struct Table {
     private var rows: [[String]] = []
     private let headings: [String]
     private let rightAligned: Set<Int>
+    private let style: Style
 
     /// - Parameter headings: none for a table without a first line.
-    init(_ headings: [String], rightAligned: Set<Int>) {
+    init(_ headings: [String], rightAligned: Set<Int> = [], style: Style = .plain) {
         self.headings = headings
         self.rightAligned = rightAligned
+        self.style = style
     }
 
     var isEmpty: Bool { rows.isEmpty }
@@ -21,11 +23,16 @@ struct Table {
         let lines = (headings.isEmpty ? [] : [headings]) + rows
         let columns = lines.map(\.count).max() ?? 0
         let widths = (0..<columns).map { column in lines.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
-        return lines.map { cells in
+        return lines.enumerated().map { number, cells in
+            let isHeading = number == 0 && !headings.isEmpty
             var line = ""
             for (column, cell) in cells.enumerated() {
                 let padding = String(repeating: " ", count: widths[column] - cell.count)
-                line += (column == 0 ? "" : "  ") + (rightAligned.contains(column) ? padding + cell : cell + padding)
+                // Painted after it was measured, and after it was made safe.
+                let shown = style.paint(cell, isHeading ? .bold : Style.colour(of: cell))
+                let isLast = column == cells.count - 1
+                line += column == 0 ? "" : "  "
+                line += rightAligned.contains(column) ? padding + shown : shown + (isLast ? "" : padding)
             }
             while line.last == " " { line.removeLast() }
             return line

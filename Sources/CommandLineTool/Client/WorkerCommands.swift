@@ -1,7 +1,7 @@
-/// `carillon worker list|drain|resume`, over the management routes. `carillon worker` itself, which runs one, is
+/// `carillon worker list|show|drain|resume`, over the management routes. `carillon worker` itself, which runs one, is
 /// another command: it begins with an option and these with a word.
 enum WorkerCommands {
-    static let all = [list, drain, resume]
+    static let all = [list, show, drain, resume]
 
     private static let name = Command.Positional(name: "NAME", help: "the worker's name")
 
@@ -10,7 +10,23 @@ enum WorkerCommands {
     ) { arguments in
         try ClientCommands.perform(arguments) { client, output in
             let answer = try await client.json(.get, ManagementRoute.workers)
-            output.show(answer) { ManagementTable.workers(answer).text }
+            output.show(answer) { ManagementTable.workers(answer, output.style).text }
+        }
+    }
+
+    static let show = Command(
+        path: ["worker", "show"], summary: "Show a worker: what it offers, holds and enforces", positionals: [name],
+        options: ClientCommands.shared
+    ) { arguments in
+        try ClientCommands.perform(arguments) { client, output in
+            let name = arguments.positionals[0]
+            let workers = try await client.json(.get, ManagementRoute.workers)["workers"]?.arrayValue ?? []
+            guard let worker = workers.first(where: { $0["name"]?.stringValue == name }) else {
+                let known = workers.compactMap { $0["name"]?.stringValue }
+                throw APIClient.Failure(
+                    status: 404, message: "no worker has the name '\(name)'" + Suggestion.text(for: name, among: known))
+            }
+            output.show(worker) { ManagementTable.worker(worker, output.style) }
         }
     }
 
@@ -26,7 +42,8 @@ enum WorkerCommands {
 
     private static func change(_ arguments: Arguments, _ action: String, _ done: String) throws -> Int32 {
         try ClientCommands.perform(arguments) { client, output in
-            let answer = try await client.json(.post, ManagementRoute.worker(arguments.positionals[0], action))
+            let answer = try await client.json(
+                .post, ManagementRoute.worker(arguments.positionals[0], action), repeatable: true)
             output.show(answer) { "\(done) \(arguments.positionals[0])" }
         }
     }

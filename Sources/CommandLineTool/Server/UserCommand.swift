@@ -1,9 +1,13 @@
 import Domain
 import Glibc
+import JSON
 import Node
+import Timetable
 
-/// `carillon user create`: makes somebody who can log in. The first one can only be made so.
+/// `carillon user …`: those who log in with a password. The first one can only be made so.
 enum UserCommand {
+    static let all = [create, list, passwd, disable, enable, delete]
+
     private static let fullName = Option<String?>.optionalText("full-name", "TEXT", "default: the user name")
     private static let email = Option<String?>.optionalText(
         "email", "ADDRESS", "where a new password can be asked for (default: NAME@localhost)")
@@ -34,6 +38,91 @@ enum UserCommand {
             try await DatabaseTasks(url: url, loop: loop).createUser(
                 name, fullName: fullName, email: email, privileges: privileges, password: password)
             Console.error("user \(name) was made")
+        }
+    }
+
+    private static let name = Command.Positional(name: "NAME", help: "by which the user logs in")
+
+    static let list = Command(
+        path: ["user", "list"], summary: "List the users",
+        options: [ServerOptions.databaseURL.declaration, ClientCommands.json.declaration]
+    ) { arguments in
+        let url = try arguments.get(ServerOptions.databaseURL)
+        let wantsJSON = try arguments.get(ClientCommands.json)
+        return try ServerOptions.serve { loop, _ in
+            let users = try await DatabaseTasks(url: url, loop: loop).users()
+            Console.out(wantsJSON ? json(users).text : table(users, .ofThisProcess()).text)
+        }
+    }
+
+    private static func json(_ users: [User]) -> JSONValue {
+        [
+            "users": .array(
+                users.map {
+                    [
+                        "username": .string($0.username), "full_name": .string($0.fullName),
+                        "email": .string($0.email), "active": .bool($0.isActive), "locked": .bool($0.isLocked),
+                        "privileges": .array($0.granted.sorted().map { .string($0) }),
+                        "created": .string($0.created.iso8601),
+                    ]
+                })
+        ]
+    }
+
+    private static func table(_ users: [User], _ style: Style) -> Table {
+        var table = Table(["NAME", "FULL NAME", "EMAIL", "STATE", "PRIVILEGES", "CREATED"], style: style)
+        for user in users {
+            table.add([
+                user.username, user.fullName, user.email,
+                user.isLocked ? "locked" : user.isActive ? "active" : "disabled",
+                user.granted.sorted().joined(separator: ","), style.when(.string(user.created.iso8601)),
+            ])
+        }
+        return table
+    }
+
+    static let passwd = Command(
+        path: ["user", "passwd"], summary: "Give a user a new password, and open a locked account",
+        details: "The password is asked for, or read from standard input. All sessions of the user end.",
+        positionals: [name], options: [ServerOptions.databaseURL.declaration, password.declaration]
+    ) { arguments in
+        let name = arguments.positionals[0]
+        let password = try arguments.get(password) ?? readPassword(of: name)
+        return try change(arguments, "has a new password") { try await $0.setPassword(of: name, to: password) }
+    }
+
+    static let disable = Command(
+        path: ["user", "disable"], summary: "Let a user log in no more", positionals: [name],
+        options: [ServerOptions.databaseURL.declaration]
+    ) { arguments in
+        let name = arguments.positionals[0]
+        return try change(arguments, "is disabled") { try await $0.setActive(user: name, false) }
+    }
+
+    static let enable = Command(
+        path: ["user", "enable"], summary: "Let a user log in again", positionals: [name],
+        options: [ServerOptions.databaseURL.declaration]
+    ) { arguments in
+        let name = arguments.positionals[0]
+        return try change(arguments, "is enabled") { try await $0.setActive(user: name, true) }
+    }
+
+    static let delete = Command(
+        path: ["user", "delete"], summary: "Remove a user", positionals: [name],
+        options: [ServerOptions.databaseURL.declaration]
+    ) { arguments in
+        let name = arguments.positionals[0]
+        return try change(arguments, "was removed") { try await $0.deleteUser(name) }
+    }
+
+    private static func change(
+        _ arguments: Arguments, _ done: String, _ body: @escaping @Sendable (DatabaseTasks) async throws -> Void
+    ) throws -> Int32 {
+        let url = try arguments.get(ServerOptions.databaseURL)
+        let name = arguments.positionals[0]
+        return try ServerOptions.serve { loop, _ in
+            try await body(DatabaseTasks(url: url, loop: loop))
+            Console.error("user \(name) \(done)")
         }
     }
 

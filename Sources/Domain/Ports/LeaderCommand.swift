@@ -54,6 +54,8 @@ public enum LeaderCommand: Sendable {
     case reports([AttemptReport])
     /// Claims that a node granted; shortens the time until the leader knows.
     case claimed(ClaimRequest, granted: [AttemptID])
+    /// All of them, in this order and in one transaction, or none. For commands on jobs and catalogue.
+    case all([LeaderCommand])
 
     public static func deleteJob(name: String) -> LeaderCommand { .deleteJob(.name(name)) }
     public static func runJob(name: String, arguments: String) -> LeaderCommand {

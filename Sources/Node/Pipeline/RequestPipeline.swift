@@ -20,9 +20,9 @@ struct RequestPipeline: Sendable {
     static let bodyLimit = 1 << 20
 
     func answer(_ request: HTTPRequest) async -> HTTPResponse {
-        if request.body.count > Self.bodyLimit, !request.path.hasPrefix("/internal/") {
-            return ErrorBody.response(
-                status: 413, message: "a request's body may have at most \(Self.bodyLimit) bytes")
+        let limit = request.path == ConfigurationRoutes.path ? ConfigurationRoutes.bodyLimit : Self.bodyLimit
+        if request.body.count > limit, !request.path.hasPrefix("/internal/") {
+            return ErrorBody.response(status: 413, message: "a request's body may have at most \(limit) bytes")
         }
         if request.method == .options, !ChronosAPI.owns(path: request.path) { return CronicleAPI.preflight(request) }
         do {
@@ -64,6 +64,21 @@ struct RequestPipeline: Sendable {
     private func routed(
         _ request: HTTPRequest, for known: Principal? = nil
     ) async throws(DomainError) -> HTTPResponse {
+        guard let trace = TraceContext(request.headers["traceparent"]) else {
+            return try await answered(request, for: known)
+        }
+        // A closure that throws a type of its own is more than `withValue` passes on.
+        let result = await RequestContext.$trace.withValue(trace) { () async -> Result<HTTPResponse, DomainError> in
+            do throws(DomainError) { return .success(try await answered(request, for: known)) } catch {
+                return .failure(error)
+            }
+        }
+        return try result.get()
+    }
+
+    private func answered(
+        _ request: HTTPRequest, for known: Principal?
+    ) async throws(DomainError) -> HTTPResponse {
         if CronicleAPI.owns(path: request.path) {
             if known == nil, cronicle.isForLeader(request), !leads() { return await redirected(request) }
             return await cronicle.answer(request, for: known)
@@ -76,7 +91,9 @@ struct RequestPipeline: Sendable {
                 return try await follower.answer(request, credentials: credentials)
             }
             let principal: Principal
-            if let known { principal = known } else {
+            if let known {
+                principal = known
+            } else {
                 principal = try await authenticator.principal(key: credentials.key)
             }
             return await RequestContext.$principal.withValue(principal) { await route.handler(request) }
@@ -128,6 +145,7 @@ enum ErrorBody {
     }
 
     static func response(status: Int, message: String) -> HTTPResponse {
-        .json(["message": .string(message), "status": .string(HTTPResponseEncoder.reason(for: status))], status: status)
+        .json(
+            ["message": .string(message), "status": .string(HTTPResponseEncoder.reason(for: status))], status: status)
     }
 }

@@ -35,31 +35,25 @@ struct ManagementRoutes: Sendable {
         router.on(.get, Self.prefix + "/runs/{id}", metadata: anywhere) { request in
             await answering { try await run(RunID(request.pathParameters["id"] ?? "")) }
         }
+        router.on(.get, Self.prefix + "/runs/{id}/explanation", metadata: atLeader) { request in
+            await answering { try await run(RunID(request.pathParameters["id"] ?? "")) }
+        }
+        router.on(.post, Self.prefix + "/runs/{id}/abort", metadata: atLeader) { request in
+            await answering { try await abort(RunID(request.pathParameters["id"] ?? "")) }
+        }
         router.on(.get, Self.prefix + "/ledger", metadata: anywhere) { request in
             await answering { try await ledger(request) }
         }
     }
 
     private func answering(_ body: () async throws -> JSONValue) async -> HTTPResponse {
-        do {
-            return .json(try await body())
-        } catch let error as DomainError {
-            return RequestPipeline.errorResponse(error, path: Self.prefix)
-        } catch let error as StoreError {
-            return RequestPipeline.errorResponse(DomainError(store: error), path: Self.prefix)
-        } catch {
-            log.error("a management request failed: \(error)")
-            return ErrorBody.response(status: 500, message: "the node could not answer; its log says why")
-        }
+        await ManagementAnswers(log: log).json(body)
     }
 
     // MARK: Workers
 
     private func drain(_ name: String, _ isDrained: Bool) async throws -> JSONValue {
-        guard let principal = RequestContext.principal else {
-            throw DomainError(.unauthenticated, "this request needs an API key")
-        }
-        try principal.require(.admin)
+        try ManagementAnswers.principal().require(.admin)
         _ = try await leader.submit(.drainWorker(name: name, isDrained: isDrained))
         guard let worker = await leader.workers().first(where: { $0.worker.description.name == name }) else {
             throw DomainError.notFound("worker '\(name)' not found")
@@ -107,7 +101,14 @@ struct ManagementRoutes: Sendable {
         return .object(object)
     }
 
-    private func runShape(_ run: Run) -> JSONObject {
+    private func abort(_ id: RunID) async throws -> JSONValue {
+        let principal = try ManagementAnswers.principal()
+        try principal.require(.abortEvents)
+        _ = try await leader.submit(.abortRun(id, reason: "aborted by '\(principal.name)'"))
+        return try await run(id)
+    }
+
+    func runShape(_ run: Run) -> JSONObject {
         let cause =
             switch run.cause {
             case .schedule: "schedule"
@@ -135,7 +136,7 @@ struct ManagementRoutes: Sendable {
         ]
     }
 
-    private static func instant(_ value: Instant?) -> JSONValue { value.map { .string($0.iso8601) } ?? .null }
+    static func instant(_ value: Instant?) -> JSONValue { value.map { .string($0.iso8601) } ?? .null }
 
     // MARK: Ledger
 

@@ -23,6 +23,7 @@ public struct Stores: Sendable {
     public let progress: ProgressStore
     public let upkeep: Upkeep
     public let outbox: OutboxStore
+    public let examination: ExaminationStore
     private let access: Access
 
     public init(pool: PostgresPool) {
@@ -44,6 +45,7 @@ public struct Stores: Sendable {
         progress = ProgressStore(access: access)
         upkeep = Upkeep(access: access)
         outbox = OutboxStore(access: access)
+        examination = ExaminationStore(access: access)
     }
 
     /// One round trip, for health checks.

@@ -23,6 +23,7 @@ extension LeaderState {
                     if let target, !target.isEmpty { wanted.insert(.either(target)) }
                 }
             }
+        case .all(let commands): for command in commands { wanted.formUnion(jobsWanted(by: command)) }
         default: break
         }
         return wanted
@@ -70,6 +71,12 @@ extension LeaderState {
         case .reports(let reports): return .reports(take(reports, now: now))
         case .claimed(let request, let granted):
             noteClaims(of: request.worker, granted, now: now)
+            return .done
+        case .all(let commands):
+            // A copy shares its storage until one of the two is changed.
+            var copy = self
+            for command in commands { _ = try copy.apply(command, now: now) }
+            self = copy
             return .done
         }
     }
