@@ -44,9 +44,9 @@ extension EndToEnd {
             options.nodeArguments = ["--log-format", "json"]
             options.workerArguments = ["--log-format", "json", "--log-level", "debug"]
             try await Cluster.run(options) { cluster in
-                try cluster.put("logged job")
-                _ = try cluster.leaderRequest("PUT", "/v1/scheduler/job/logged%20job")
-                let run = try cluster.waitForRun(of: "logged job", "succeeded")
+                try cluster.put("logged-job")
+                _ = try cluster.leaderRequest("PUT", "/v1/scheduler/job/logged-job")
+                let run = try cluster.waitForRun(of: "logged-job", "succeeded")
                 func lines(_ process: ClusterProcess) throws -> [JSONValue] {
                     try process.log.split(separator: "\n").map { try JSONValue(parsing: Array($0.utf8)) }
                 }
@@ -54,7 +54,7 @@ extension EndToEnd {
                 #expect(node.allSatisfy { $0["time"] != nil && $0["level"] != nil && $0["message"] != nil })
                 #expect(node.contains { $0["epoch"]?.stringValue == "1" && $0["node"] == "node-1" })
                 let about = try lines(cluster.workers[0]).filter { $0["run"] == run["id"] }
-                #expect(about.contains { $0["message"] == "started" && $0["job"] == "logged job" }, "\(about)")
+                #expect(about.contains { $0["message"] == "started" && $0["job"] == "logged-job" }, "\(about)")
                 #expect(about.allSatisfy { $0["epoch"]?.stringValue == "1" && $0["worker"] == "worker-1" })
             }
         }

@@ -7,8 +7,8 @@ enum JobEditing {
         path: ["job", "edit"], summary: "Change a job in an editor",
         details: """
             Opens the job as 'carillon export' writes it, with the editor that VISUAL or EDITOR names, and applies \
-            what has been changed. Needs the privilege admin. If the text cannot be used it is kept, and the message says \
-            where.
+            what has been changed. Needs the privilege admin. If the text cannot be used it is kept, and the message \
+            says where.
             """,
         positionals: [JobCommands.name], options: ClientCommands.shared
     ) { arguments in

@@ -95,9 +95,10 @@ struct JobRoutes: Sendable {
         }
         lines += Self.obstacles(job.definition, catalogue)
         lines += try await trigger(job, now: now)
-        let active = await leader.activeRuns(of: job.id, limit: Self.explainedRuns)
-        for overview in active {
-            let run = overview.run
+        // Those that have not ended come first.
+        let recent = try await stores.runs.recent(jobName: job.definition.name, limit: Self.explainedRuns)
+        let active = recent.filter { !$0.state.isTerminal }
+        for run in active {
             let why = await leader.explanation(of: run.id) ?? ""
             let place = run.worker.isEmpty ? "" : " on worker \(run.worker)"
             lines.append("Run \(run.id) is \(run.state.rawValue)\(place)\(why.isEmpty ? "." : ": \(why).")")
@@ -111,8 +112,7 @@ struct JobRoutes: Sendable {
             let why = entry.reason.isEmpty ? "" : ": \(entry.reason)"
             lines.append("\(count) due at \(entry.lastDue.iso8601), \(entry.verdict.rawValue)\(why).")
         }
-        if let last = try await stores.runs.recent(jobName: job.definition.name, limit: 1).first, last.state.isTerminal
-        {
+        if let last = recent.first(where: { $0.state.isTerminal }) {
             let why = last.reason.isEmpty ? "" : ": \(last.reason)"
             let end = last.finishedAt.map { " at \($0.iso8601)" } ?? ""
             lines.append("Its latest run \(last.id) \(last.state.sentence)\(end)\(why).")
