@@ -85,7 +85,8 @@ public struct WorkerHost: Sendable {
         settings.groups = configuration.groups
         settings.processLimit = configuration.processLimit
         settings.remainsGrace = configuration.killGrace
-        let launcher = try SpawnLauncher(settings, loop: loop, http: HTTPTaskClient(client: client), log: log)
+        let tasks = HTTPTaskClient(client: client, egress: configuration.outbound.egress)
+        let launcher = try SpawnLauncher(settings, loop: loop, http: tasks, log: log)
         defer { launcher.shutDown() }
         // Of their own: a thousand containers that are waited for, and downloads, must not hold up claims.
         let outboundClient = HTTPClient(loop: loop, connectionsPerHost: 0)
