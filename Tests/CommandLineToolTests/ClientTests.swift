@@ -51,6 +51,24 @@ struct ClientTests {
         }
     }
 
+    // MARK: Health
+
+    @Test("health asks the port that a server listens on, whatever its address is called")
+    func healthURL() throws {
+        let cases = [
+            ("0.0.0.0:8080", "127.0.0.1:8080"), ("*:1", "127.0.0.1:1"), (":80", "127.0.0.1:80"),
+            ("127.0.0.5:8080", "127.0.0.5:8080"), ("[::]:8080", "[::1]:8080"), ("[fd00::2]:9", "[fd00::2]:9"),
+            ("node-1:8080", "node-1:8080"),
+        ]
+        for (listen, reached) in cases {
+            #expect(try HealthCommand.ownURL(listen) == "http://\(reached)/ping")
+        }
+        #expect(try HealthCommand.ownURL("0.0.0.0:1", advertised: "https://n:1") == "https://n:1/ping")
+        #expect(try HealthCommand.ownURL("0.0.0.0:1", advertised: "http://n:1") == "http://127.0.0.1:1/ping")
+        #expect(throws: UsageError.self) { try HealthCommand.ownURL(nil) }
+        #expect(throws: UsageError.self) { try HealthCommand.ownURL("8080") }
+    }
+
     @Test("a redirect repeats method, body and key at the leader")
     func redirect() throws {
         let seen = Seen()

@@ -26,7 +26,7 @@ enum ServerOptions {
     }
 
     /// Splits `host:port`; the host of an IPv6 address stands in brackets.
-    static func address(_ text: String, option: String) throws -> (host: String, port: Int) {
+    static func address(_ text: String, option: String) throws(UsageError) -> (host: String, port: Int) {
         guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
             (0...65_535).contains(port)
         else { throw UsageError("--\(option): '\(text)' is no address: write HOST:PORT, such as 0.0.0.0:8080") }
@@ -36,7 +36,7 @@ enum ServerOptions {
     }
 
     /// `http://host:port`, without a path or a slash at its end.
-    static func url(_ text: String, option: String) throws -> String {
+    static func url(_ text: String, option: String) throws(UsageError) -> String {
         var url = text
         while url.hasSuffix("/") { url.removeLast() }
         let rest = url.hasPrefix("http://") ? url.dropFirst(7) : url.hasPrefix("https://") ? url.dropFirst(8) : ""
