@@ -15,12 +15,12 @@ struct CanonicalMessage {
     private var bytes: [UInt8] = []
 
     static func request(
-        method: String, path: String, query: String, body: [UInt8], sender: String, receiver: String, time: Int64,
-        nonce: String, keyID: String
+        version: Int, method: String, path: String, query: String, body: [UInt8], sender: String, receiver: String,
+        time: Int64, nonce: String, keyID: String
     ) -> CanonicalMessage {
         var message = CanonicalMessage()
         for field in [
-            "request", WireLimits.version, method, path, query, Hex.encode(Digest.sha256(body)), sender, receiver,
+            "request", String(version), method, path, query, Hex.encode(Digest.sha256(body)), sender, receiver,
             String(time), nonce, keyID,
         ] {
             message.append(field)
@@ -30,11 +30,12 @@ struct CanonicalMessage {
 
     /// The nonce is the request's: an answer fits one request only.
     static func response(
-        status: Int, body: [UInt8], sender: String, receiver: String, time: Int64, nonce: String, keyID: String
+        version: Int, status: Int, body: [UInt8], sender: String, receiver: String, time: Int64, nonce: String,
+        keyID: String
     ) -> CanonicalMessage {
         var message = CanonicalMessage()
         for field in [
-            "response", WireLimits.version, String(status), Hex.encode(Digest.sha256(body)), sender, receiver,
+            "response", String(version), String(status), Hex.encode(Digest.sha256(body)), sender, receiver,
             String(time), nonce, keyID,
         ] {
             message.append(field)

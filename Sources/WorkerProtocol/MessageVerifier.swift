@@ -7,6 +7,8 @@ public import Timetable
 public struct VerifiedMessage: Sendable, Hashable {
     /// Who signed it. Whoever acts on a body that names its author compares the two.
     public let sender: String
+    /// The version that it is written in; so is the answer.
+    public let version: Int
     let receiver: String
     let nonce: String
     let keyID: String
@@ -27,6 +29,8 @@ public struct MessageVerifier: Sendable {
     /// Name under which it answers.
     private let name: String
     private let receivers: Set<String>
+    /// What it understands.
+    public let versions: ProtocolVersions
     private var seen: NonceMemory
 
     /// - Parameters:
@@ -35,7 +39,7 @@ public struct MessageVerifier: Sendable {
     ///     addressed to `anyNode`.
     public init(
         ring: SecretRing, direction: MessageDirection, name: String, aliases: Set<String> = [],
-        nonceCapacity: Int = WireLimits.nonces
+        versions: ProtocolVersions = .own, nonceCapacity: Int = WireLimits.nonces
     ) throws(DomainError) {
         guard WireName.isValid(name) else {
             throw .invalid("'\(name)' cannot receive messages: a name has 1 to \(WireLimits.name) visible characters")
@@ -43,6 +47,7 @@ public struct MessageVerifier: Sendable {
         self.ring = ring
         self.direction = direction
         self.name = name
+        self.versions = versions
         receivers = aliases.union([name])
         seen = NonceMemory(capacity: nonceCapacity)
     }
@@ -55,15 +60,15 @@ public struct MessageVerifier: Sendable {
     public mutating func verify(
         method: HTTPMethod, path: String, query: String?, headers: HTTPHeaders, body: [UInt8], now: Instant
     ) throws(DomainError) -> VerifiedMessage {
-        let fields = try SignatureFields(headers)
+        let fields = try SignatureFields(headers, versions: versions)
         guard receivers.contains(fields.receiver) else {
             throw SignatureFields.refusal("it is addressed to '\(fields.receiver)', and this is '\(name)'")
         }
         try fields.requireWindow(now)
         let key = try fields.key(in: ring)
         let message = CanonicalMessage.request(
-            method: method.rawValue, path: path, query: query ?? "", body: body, sender: fields.sender,
-            receiver: fields.receiver, time: fields.time, nonce: fields.nonce, keyID: key.id)
+            version: fields.version, method: method.rawValue, path: path, query: query ?? "", body: body,
+            sender: fields.sender, receiver: fields.receiver, time: fields.time, nonce: fields.nonce, keyID: key.id)
         try fields.require(message, key: key.derived(for: direction.requestPurpose))
         // Last, so that only messages that somebody signed take room.
         switch seen.insert(fields.nonce, now: now) {
@@ -71,7 +76,9 @@ public struct MessageVerifier: Sendable {
         case .repeated: throw SignatureFields.refusal("it was received before")
         case .full: throw DomainError(.tooMany, "too many messages within \(WireLimits.nonceMemory); try again later")
         }
-        return VerifiedMessage(sender: fields.sender, receiver: fields.receiver, nonce: fields.nonce, keyID: key.id)
+        return VerifiedMessage(
+            sender: fields.sender, version: fields.version, receiver: fields.receiver, nonce: fields.nonce,
+            keyID: key.id)
     }
 
     /// Header fields that make the answer believable to who sent the request.
@@ -81,10 +88,11 @@ public struct MessageVerifier: Sendable {
         // The sender's own key: during a rotation it may not have the other one yet.
         let key = ring.key(id: request.keyID) ?? ring.current
         let message = CanonicalMessage.response(
-            status: status, body: body, sender: name, receiver: request.sender, time: now.milliseconds,
-            nonce: request.nonce, keyID: key.id)
+            version: request.version, status: status, body: body, sender: name, receiver: request.sender,
+            time: now.milliseconds, nonce: request.nonce, keyID: key.id)
         return HTTPHeaders([
-            (WireHeader.version, WireLimits.version),
+            (WireHeader.version, String(request.version)),
+            (WireHeader.versions, versions.description),
             (WireHeader.sender, name),
             (WireHeader.receiver, request.sender),
             (WireHeader.time, String(now.milliseconds)),

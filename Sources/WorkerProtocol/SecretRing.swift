@@ -18,7 +18,7 @@ public struct SecretRing: Sendable, CustomStringConvertible {
 
         /// The key for one purpose; no purpose's key says anything about another's.
         func derived(for purpose: String) -> [UInt8] {
-            MAC.hmacSHA256(key: secret, Array("carillon \(WireLimits.version) \(purpose)".utf8))
+            MAC.hmacSHA256(key: secret, Array("carillon \(WireLimits.keys) \(purpose)".utf8))
         }
     }
 

@@ -5,6 +5,7 @@ import Timetable
 
 /// The fields of a signature as they came, checked for form only.
 struct SignatureFields {
+    let version: Int
     let sender: String
     let receiver: String
     let time: Int64
@@ -12,11 +13,14 @@ struct SignatureFields {
     private let keyID: String
     private let signature: [UInt8]
 
-    init(_ headers: HTTPHeaders) throws(DomainError) {
-        let version = try Self.field(WireHeader.version, headers)
-        guard version == WireLimits.version else {
-            throw Self.refusal("it speaks another version of the protocol than \(WireLimits.version)")
+    init(_ headers: HTTPHeaders, versions: ProtocolVersions) throws(DomainError) {
+        guard let version = ProtocolVersions.number(try Self.field(WireHeader.version, headers)),
+            versions.contains(version)
+        else {
+            throw Self.refusal(
+                "it is written in another version of the protocol than \(versions): upgrade the older of the two")
         }
+        self.version = version
         sender = try Self.field(WireHeader.sender, headers)
         receiver = try Self.field(WireHeader.receiver, headers)
         nonce = try Self.field(WireHeader.nonce, headers)

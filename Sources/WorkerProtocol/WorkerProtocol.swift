@@ -13,7 +13,7 @@
 //   back as the other's.
 // - Who asks takes an answer only if it is signed over the nonce of this very request.
 // - Unknown fields of a body are ignored, so that a newer peer can say more; the version in the signature changes when
-//   a body changes its meaning.
+//   a body changes its meaning (`ProtocolVersions`).
 //
 // It gives no secrecy: commands and environment travel in clear unless the network or a proxy encrypts them.
 // Callers: Node, which puts these messages on `HTTPTransport`.
@@ -36,7 +36,10 @@ public enum WorkerPath {
 
 /// Header fields that carry a signature.
 public enum WireHeader {
+    /// The version that the message is written in.
     public static let version = "X-Carillon-Version"
+    /// All that its sender speaks: not signed, see `PeerVersions`.
+    public static let versions = "X-Carillon-Versions"
     public static let sender = "X-Carillon-Sender"
     public static let receiver = "X-Carillon-Receiver"
     /// Milliseconds since 1970.
@@ -48,8 +51,8 @@ public enum WireHeader {
 
 /// Bounds of the internal protocol beside those of the domain.
 public enum WireLimits {
-    /// Version of the messages' meaning; both sides must agree.
-    public static let version = "1"
+    /// Version of how keys are derived from the secret.
+    public static let keys = "1"
     /// Bytes of one body. A leader splits what would be larger into several requests.
     public static let body = 16 * 1024 * 1024
     /// A message is believed for this long before and after its time.

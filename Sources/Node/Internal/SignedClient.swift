@@ -2,6 +2,7 @@ import Crypto
 import Domain
 import HTTP
 import HTTPTransport
+import Synchronization
 import Timetable
 import WorkerProtocol
 
@@ -12,19 +13,62 @@ struct SignedClient: Sendable {
     let clock: any WallClock
     /// For peers with https URLs.
     let tls: ClusterTLS?
+    private let peers: Peers
 
+    private final class Peers: Sendable {
+        let versions: Mutex<PeerVersions>
+        init(_ own: ProtocolVersions) { versions = Mutex(PeerVersions(own: own)) }
+    }
+
+    init(client: HTTPClient, signer: MessageSigner, clock: any WallClock, tls: ClusterTLS?) {
+        self.client = client
+        self.signer = signer
+        self.clock = clock
+        self.tls = tls
+        peers = Peers(signer.versions)
+    }
+
+    /// Sends a message, and once more in an older version of the protocol where the peer speaks no newer one.
     /// - Returns: body of an answer with status 200.
     /// - Throws: `TransportError`.
     func send(
         _ body: [UInt8], to url: String, path: String, receiver: String, timeout: Duration,
         accepting statuses: Set<Int> = [200]
     ) async throws(TransportError) -> [UInt8] {
+        var version = peers.versions.withLock { $0.version(for: url) }
+        while true {
+            let exchanged = try await exchange(
+                body, to: url, path: path, receiver: receiver, timeout: timeout, version: version)
+            let again = peers.versions.withLock {
+                $0.answered(by: url, to: version, speaking: exchanged.answer.headers[WireHeader.versions])
+            }
+            if let again, exchanged.refusal != nil {
+                // Each time an older one: this ends.
+                version = again
+                continue
+            }
+            let answer = exchanged.answer
+            if answer.status == 200, let refusal = exchanged.refusal {
+                throw TransportError(.refused, "the answer of \(url) is not to be believed: \(refusal.message)")
+            }
+            guard exchanged.refusal == nil, statuses.contains(answer.status) else {
+                throw WireError(status: answer.status, body: answer.body).transportError
+            }
+            return answer.body
+        }
+    }
+
+    /// One request.
+    /// - Returns: the answer, and why it is not believed.
+    private func exchange(
+        _ body: [UInt8], to url: String, path: String, receiver: String, timeout: Duration, version: Int
+    ) async throws(TransportError) -> (answer: HTTPClientResponse, refusal: DomainError?) {
         let headers: HTTPHeaders
         let pending: MessageSigner.Pending
         do {
             var signed = try signer.sign(
                 method: .post, path: path, body: body, receiver: receiver, now: clock.now(),
-                nonce: try RandomBytes.make(WireLimits.nonceBytes))
+                nonce: try RandomBytes.make(WireLimits.nonceBytes), version: version)
             signed.headers["Content-Type"] = "application/json"
             headers = signed.headers
             pending = signed.pending
@@ -40,14 +84,8 @@ struct SignedClient: Sendable {
         do {
             try signer.verifyResponse(
                 status: answer.status, headers: answer.headers, body: answer.body, to: pending, now: clock.now())
-        } catch {
-            if answer.status != 200 { throw WireError(status: answer.status, body: answer.body).transportError }
-            throw TransportError(.refused, "the answer of \(url) is not to be believed: \(error.message)")
-        }
-        guard statuses.contains(answer.status) else {
-            throw WireError(status: answer.status, body: answer.body).transportError
-        }
-        return answer.body
+        } catch { return (answer, error) }
+        return (answer, nil)
     }
 }
 

@@ -46,7 +46,10 @@ final class SignedRoutes: Sendable {
         } catch {
             log.warning("refused \(request.path) from \(request.remoteAddress): \(error.message)")
             let failure = WireError(error)
-            return HTTPResponse.json(bytes: failure.body, status: failure.status)
+            var response = HTTPResponse.json(bytes: failure.body, status: failure.status)
+            // So that a peer of a newer release says it in a version that is known here.
+            response.headers[WireHeader.versions] = verifier.withLock { $0.versions.description }
+            return response
         }
         let (status, body) = await result(of: handler, request.body, message)
         var response = HTTPResponse.json(bytes: body, status: status)
