@@ -13,7 +13,7 @@ import Timetable
 actor Housekeeper: Service {
     nonisolated let name = "housekeeper"
     private let parts: Parts
-    private let retention: Duration
+    private let retention: Retention
     private let log: Log
     private var pulses = 0
     /// Since when no worker has answered this node; nil while one does, or there is none.
@@ -30,7 +30,7 @@ actor Housekeeper: Service {
     /// A row that is older says nothing about now.
     static let rowFreshness = Duration.seconds(15)
 
-    init(parts: Parts, retention: Duration, log: Log) {
+    init(parts: Parts, retention: Retention, log: Log) {
         self.parts = parts
         self.retention = retention
         self.log = log

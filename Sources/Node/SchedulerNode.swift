@@ -33,8 +33,7 @@ public struct SchedulerNodeConfiguration: Sendable {
     public var workConnections = 2
     public var readConnections = 4
     public var connections = 10_500
-    /// How long history, tries and ledger are kept.
-    public var retention = Duration.seconds(30 * 86_400)
+    public var retention = Retention.days(30)
     public var drain = Duration.seconds(10)
     public var notifications = NotificationConfiguration()
     /// Nil: HTTP, and the system's authorities for nodes and workers with https URLs.

@@ -45,7 +45,12 @@ final class Wire: @unchecked Sendable {
     var errorMessage: String {
         let text = String(cString: PQerrorMessage(pointer))
         let lines = text.split(whereSeparator: \.isNewline).map { $0.drop { $0.isWhitespace } }
-        return lines.isEmpty ? "no reason was given" : lines.joined(separator: "; ")
+        guard !lines.isEmpty else { return "no reason was given" }
+        // What pgbouncer says of the settings that sessions ask for.
+        let isPooler = text.contains("unsupported startup parameter")
+        return lines.joined(separator: "; ")
+            + (isPooler
+                ? ": probably a connection pooler stands between; a direct connection to PostgreSQL is needed" : "")
     }
 
     func connectStep() -> ConnectStep {

@@ -60,7 +60,7 @@ struct LogStoreTests {
     func retention() async throws {
         try await withDatabase { database in
             let stores = Stores(pool: database.pool)
-            let week = Duration.seconds(7 * 86_400)
+            let week = Retention.days(7)
             try await stores.upkeep.maintain(now: at(0), retention: week)
             try await stores.logs.put([Self.log("r1", 0, [1]), Self.log("r1", 1, [1]), Self.log("r2", 0, day: 3, [2])])
             #expect(try await stores.logs.delete(RunID("r1")) == 2)

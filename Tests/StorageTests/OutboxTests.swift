@@ -56,7 +56,7 @@ struct OutboxTests {
             try await stores.outbox.failed("m1", error: "gone", retry: nil, now: at(10))
             #expect(try await stores.outbox.due(now: at(99), limit: 10).isEmpty)
             #expect(try await stores.outbox.depth() == .init(waiting: 0, buried: 1))
-            try await stores.upkeep.maintain(now: at(100), retention: .seconds(50))
+            try await stores.upkeep.maintain(now: at(100), retention: Retention(history: .seconds(50)))
             #expect(try await stores.outbox.depth() == .init(waiting: 0, buried: 0))
         }
     }

@@ -29,7 +29,7 @@ struct PlanTests {
     }
 
     private static func fill(_ database: TestDatabase) async throws {
-        try await Stores(pool: database.pool).upkeep.maintain(now: at(0), retention: .seconds(7 * 86_400))
+        try await Stores(pool: database.pool).upkeep.maintain(now: at(0), retention: .days(7))
         try await database.query(
             """
             INSERT INTO carillon.jobs

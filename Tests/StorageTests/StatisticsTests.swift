@@ -27,7 +27,7 @@ struct StatisticsTests {
     func durations() async throws {
         try await withDatabase { database in
             let stores = Stores(pool: database.pool)
-            try await stores.upkeep.maintain(now: at(0), retention: .seconds(7 * 86_400))
+            try await stores.upkeep.maintain(now: at(0), retention: .days(7))
             try await Self.insert(database, job: 1, milliseconds: [1_000, 2_000, 3_000, 4_000, nil])
             try await Self.insert(database, job: 1, state: "failed", milliseconds: [90_000])
             try await Self.insert(database, job: 2, state: "failed", milliseconds: [90_000])
@@ -106,7 +106,7 @@ struct StatisticsTests {
     func byTask() async throws {
         try await withDatabase { database in
             let stores = Stores(pool: database.pool)
-            try await stores.upkeep.maintain(now: at(0), retention: .seconds(7 * 86_400))
+            try await stores.upkeep.maintain(now: at(0), retention: .days(7))
             for (id, table, due) in [("a", "runs", 0.0), ("b", "run_history", 5.25)] {
                 try await database.query(
                     """
@@ -152,7 +152,7 @@ struct StatisticsTests {
             try await stores.progress.add(.max, to: second, at: at(2))
             let counted = try await stores.progress.counts(of: [RunID("a"), RunID("b")])
             #expect(counted == [first: 12, second: .max])
-            try await stores.upkeep.maintain(now: at(3 * 86_400), retention: .seconds(86_400))
+            try await stores.upkeep.maintain(now: at(3 * 86_400), retention: .days(1))
             let left = try await stores.progress.counts(of: [RunID("a")])
             #expect(left.isEmpty)
         }

@@ -8,7 +8,7 @@ import Timetable
 @Suite("Upkeep", .timeLimit(.minutes(2)))
 struct UpkeepTests {
     private static let day: Int64 = 86_400
-    private static let week = Duration.seconds(7 * day)
+    private static let week = Retention.days(7)
 
     private static func partitions(_ database: TestDatabase, of table: String) async throws -> [String] {
         try await database.query(
@@ -73,6 +73,21 @@ struct UpkeepTests {
             for table in ["run_history", "attempts", "ledger"] {
                 #expect(try await database.count(table) == 2, "the days 1 and 2 of \(table)")
                 #expect(try await !Self.partitions(database, of: table).contains("\(table)_p20261121"))
+            }
+        }
+    }
+
+    @Test("history, logs and ledger have ages of their own")
+    func ages() async throws {
+        try await withDatabase { database in
+            let upkeep = Stores(pool: database.pool).upkeep
+            let retention = Retention(
+                history: .seconds(4 * Self.day), logs: .seconds(2 * Self.day), ledger: .seconds(6 * Self.day))
+            try await upkeep.maintain(now: at(0), retention: retention)
+            try await upkeep.maintain(now: at(7 * Self.day), retention: retention)
+            for (table, oldest) in [("run_history", 24), ("attempts", 24), ("run_logs", 26), ("ledger", 22)] {
+                let names = try await Self.partitions(database, of: table)
+                #expect(names.filter { $0.hasSuffix("_default") == false }.first == "\(table)_p202611\(oldest)")
             }
         }
     }

@@ -21,7 +21,14 @@ enum NodeCommand {
         "anonymous", "PRIVILEGE", "what may be done without a key; 'read' for reading alone")
     private static let noMigrate = Option<Bool>.flag("no-migrate", "do not change the database's schema at start")
     private static let retention = Option<Int>.integer(
-        "retention-days", "DAYS", "how long history and ledger are kept", in: 1...3_650, default: 30)
+        "retention-days", "DAYS", "how long ended runs and their tries are kept", in: 1...3_650, default: 30)
+    private static let logRetention = Option<Int>.integer(
+        "log-retention-days", "DAYS", "how long what runs wrote is kept; 0: as long as the runs", in: 0...3_650,
+        default: 0)
+    private static let ledgerRetention = Option<Int>.integer(
+        "ledger-retention-days", "DAYS",
+        "how long the verdicts on due occurrences are kept, which 'carillon verify' reads; 0: as long as the runs",
+        in: 0...3_650, default: 0)
 
     static let command = Command(
         path: ["node"], summary: "Run one scheduler node",
@@ -37,7 +44,7 @@ enum NodeCommand {
             ServerOptions.databaseURL.declaration, ServerOptions.listen.declaration, advertise.declaration,
             ServerOptions.name.declaration, ServerOptions.secretFile.declaration, follower.declaration,
             retryDelay.declaration, retryFactor.declaration, defaultEpsilon.declaration, anonymous.declaration,
-            noMigrate.declaration, retention.declaration,
+            noMigrate.declaration, retention.declaration, logRetention.declaration, ledgerRetention.declaration,
         ] + ServerOptions.logOptions + TLSOptions.declarations + NotificationOptions.declarations
             + ElectionOptions.declarations
     ) { arguments in
@@ -69,10 +76,17 @@ enum NodeCommand {
         configuration.policy.defaultStartWindow = try arguments.get(defaultEpsilon).map { .seconds($0) }
         configuration.anonymous = try privileges(try arguments.get(anonymous))
         configuration.migrates = !(try arguments.get(noMigrate))
-        configuration.retention = .seconds(Int64(try arguments.get(retention)) * 86_400)
+        configuration.retention = try retention(arguments)
         configuration.election = try ElectionOptions.constants(arguments)
         configuration.notifications = try NotificationOptions.configuration(arguments)
         return configuration
+    }
+
+    private static func retention(_ arguments: Arguments) throws -> Retention {
+        let age = { (days: Int) -> Duration? in days == 0 ? nil : .seconds(Int64(days) * 86_400) }
+        return Retention(
+            history: .seconds(Int64(try arguments.get(retention)) * 86_400),
+            logs: age(try arguments.get(logRetention)), ledger: age(try arguments.get(ledgerRetention)))
     }
 
     private static func privileges(_ words: [String]) throws -> Set<Privilege>? {

@@ -1,7 +1,8 @@
 // The schema: numbered steps, each applied once, in order, in one transaction under an advisory lock.
 //
 // A step that has been released is never edited; a change is a new step. A step must leave the tables usable for nodes
-// of the previous release, since nodes are upgraded one at a time.
+// of the previous release, since nodes are upgraded one at a time: what it adds, they do not miss (expand); what is to
+// go is taken away by a step of the release after the one that has stopped using it (contract), which `needs` names.
 
 public import Domain
 public import PostgresClient
@@ -11,7 +12,11 @@ public struct Schema: Sendable {
     /// Number of the last step that this program knows.
     public static let version = steps.count
 
-    static let steps: [String] = [step1, stepLogs, accountsStep, statisticsStep]
+    static let steps: [String] = [step1, stepLogs, accountsStep, statisticsStep, operationsStep]
+
+    /// Of steps that older programs cannot work with: how many steps a program must know. A program that knows fewer
+    /// refuses to start; one that runs already must have been replaced before.
+    static let needs: [Int: Int] = [:]
 
     /// Two-part keys of advisory locks. They share their space with nothing but other users of two-part keys in the
     /// same database; the first part spells "cari".
@@ -30,7 +35,7 @@ public struct Schema: Sendable {
     }
 
     /// Applies the steps that are missing. Nodes that start at once wait for each other.
-    /// - Throws: `StoreError.data` when the schema is newer than this program or the server too old, `.connection`
+    /// - Throws: `StoreError.data` when the schema is too new for this program or the server too old, `.connection`
     ///   else.
     public func migrate(deadline: Duration = .seconds(60)) async throws(StoreError) {
         var statements = [
@@ -46,7 +51,7 @@ public struct Schema: Sendable {
     }
 
     /// Checks, and changes nothing.
-    /// - Throws: `StoreError.data` when the schema is older or newer than this program's.
+    /// - Throws: `StoreError.data` when the schema is older than this program's, or so new that it does not suit it.
     public func verify(deadline: Duration = .seconds(5)) async throws(StoreError) {
         let access = Access(pool)
         let found = try await access.query(
@@ -61,10 +66,18 @@ public struct Schema: Sendable {
             throw StoreError(
                 .data, "the schema is at step \(present), this program needs \(Self.version): run 'carillon migrate'")
         }
-        if present > Int64(Self.version) {
-            throw StoreError(
-                .data, "the schema is at step \(present), this program knows \(Self.version): use a newer carillon")
+        guard present > Int64(Self.version) else { return }
+        let newer = try await access.query(
+            Statement("SELECT coalesce(max(needs), 0)::int8 FROM carillon.migrations"), deadline: deadline)
+        let needed = try newer.first({ try $0.integer() }) ?? 0
+        if needed > Int64(Self.version) {
+            throw StoreError(.data, Self.tooNew("\(present)", needs: "\(needed)"))
         }
+    }
+
+    private static func tooNew(_ present: String, needs: String) -> String {
+        "the schema is at step \(present) and needs a program that knows step \(needs), "
+            + "this one knows \(version): use a newer carillon"
     }
 
     // MARK: SQL
@@ -90,15 +103,18 @@ public struct Schema: Sendable {
         $bootstrap$
         """
 
+    /// The column `needs` is there where the schema is newer.
     private static var refuseNewer: String {
         """
         DO $newer$
-        DECLARE present int4;
+        DECLARE present int4; needed int4;
         BEGIN
           SELECT coalesce(max(step), 0) INTO present FROM carillon.migrations;
           IF present > \(version) THEN
-            RAISE EXCEPTION 'the schema is at step %, this program knows \(version): use a newer carillon', present
-              USING ERRCODE = 'CA003';
+            SELECT coalesce(max(needs), 0) INTO needed FROM carillon.migrations;
+            IF needed > \(version) THEN
+              RAISE EXCEPTION '\(tooNew("%", needs: "%"))', present, needed USING ERRCODE = 'CA003';
+            END IF;
           END IF;
         END
         $newer$
@@ -106,17 +122,20 @@ public struct Schema: Sendable {
     }
 
     private static func applied(_ step: String, number: Int) -> String {
-        """
-        DO $migration$
-        BEGIN
-          IF NOT EXISTS (SELECT FROM carillon.migrations WHERE step = \(number)) THEN
-            EXECUTE $step$
-        \(step)
-            $step$;
-            INSERT INTO carillon.migrations (step) VALUES (\(number));
-          END IF;
-        END
-        $migration$
-        """
+        let needed = needs[number]
+        let columns = needed == nil ? "(step)" : "(step, needs)"
+        let values = "(\(number)\(needed.map { ", \($0)" } ?? ""))"
+        return """
+            DO $migration$
+            BEGIN
+              IF NOT EXISTS (SELECT FROM carillon.migrations WHERE step = \(number)) THEN
+                EXECUTE $step$
+            \(step)
+                $step$;
+                INSERT INTO carillon.migrations \(columns) VALUES \(values);
+              END IF;
+            END
+            $migration$
+            """
     }
 }

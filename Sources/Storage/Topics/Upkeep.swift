@@ -13,13 +13,12 @@ public struct Upkeep: Sendable {
 
     /// Each table is a transaction of its own, so that a commit of the leader waits for one at most, and briefly:
     /// attaching and dropping give up on a lock after half a second, and are tried again at the next call.
-    /// - Parameter retention: how long history, tries, ledger and superseded definitions are kept.
     /// - Returns: partitions that were made or dropped.
     @discardableResult
-    public func maintain(now: Instant, retention: Duration) async throws(StoreError) -> Int {
-        let cutoff = now.advanced(by: .zero - retention)
+    public func maintain(now: Instant, retention: Retention) async throws(StoreError) -> Int {
         var changed: Int64 = 0
-        for (table, column) in Self.partitioned {
+        for (table, column, age) in Self.partitioned {
+            let cutoff = now.advanced(by: .zero - retention[keyPath: age])
             let results = try await access.transaction(
                 [
                     Statement(Self.lock, .int(Schema.lockSpace), .int(Schema.upkeepLock)),
@@ -29,10 +28,13 @@ public struct Upkeep: Sendable {
                 ], deadline: Self.deadline)
             changed += try results[1].first { try $0.integer() } ?? 0
         }
+        let cutoff = now.advanced(by: .zero - retention.history)
+        let verdicts = now.advanced(by: .zero - retention.ledger)
+        let references = now.advanced(by: .zero - retention.longest)
         _ = try await access.transaction(
             [
-                Statement(Self.dropEras, .timestamp(microseconds: cutoff.microseconds)),
-                Statement(Self.dropVersions, .timestamp(microseconds: cutoff.microseconds)),
+                Statement(Self.dropEras, .timestamp(microseconds: verdicts.microseconds)),
+                Statement(Self.dropVersions, .timestamp(microseconds: references.microseconds)),
                 Statement(Self.dropNodes, .timestamp(microseconds: cutoff.microseconds)),
                 Statement(Self.dropDeleted, .timestamp(microseconds: cutoff.microseconds)),
                 Statement(Self.dropSessions, .timestamp(microseconds: now.microseconds)),
@@ -45,10 +47,12 @@ public struct Upkeep: Sendable {
 
     // MARK: SQL
 
-    private static let partitioned = [
-        (table: "run_history", column: "finished_at"), (table: "attempts", column: "finished_at"),
-        (table: "ledger", column: "recorded"), (table: "run_logs", column: "finished_at"),
-    ]
+    private static var partitioned: [(table: String, column: String, age: KeyPath<Retention, Duration>)] {
+        [
+            ("run_history", "finished_at", \.history), ("attempts", "finished_at", \.history),
+            ("ledger", "recorded", \.ledger), ("run_logs", "finished_at", \.logs),
+        ]
+    }
 
     private static let lock = "SELECT pg_advisory_xact_lock($1::int4, $2::int4)"
 
