@@ -28,6 +28,8 @@ final class Cluster {
         var postgres: TestPostgres?
         /// An ordinary role that owns the database and that all members use; nil: the superuser.
         var role: String?
+        /// Makes the database and says who comes in how; nil: a fresh one.
+        var makeDatabase: (@Sendable (TestPostgres) throws -> Database)?
         /// Members have hosts of their own in it, named as they are, and PostgreSQL has `db`.
         var network: TestNetwork?
         /// A port of this machine that leads to PostgreSQL, for members to go that way.
@@ -38,6 +40,14 @@ final class Cluster {
         var authority: TestAuthority?
         /// Whether `run` waits until a leader exists and all workers are known to it.
         var waitsUntilReady = true
+    }
+
+    /// One database, by the roles that use it.
+    struct Database: Sendable {
+        var superuserURL: String
+        /// Whom the schema belongs to.
+        var ownerURL: String
+        var membersURL: String
     }
 
     struct Failure: Error, CustomStringConvertible {
@@ -56,7 +66,8 @@ final class Cluster {
     let databaseURL: String
     /// As the members use it.
     private let membersURL: String
-    private let superuserURL: String
+    let superuserURL: String
+    private let ownerURL: String
     /// A key with all privileges.
     private(set) var key = ""
     private(set) var nodes: [ClusterProcess] = []
@@ -109,11 +120,17 @@ final class Cluster {
         self.options = options
         let postgres = try options.postgres ?? TestPostgres.shared()
         self.postgres = postgres
-        let superuserURL = try postgres.freshDatabase()
-        self.superuserURL = superuserURL
-        let ownURL = try options.role.map { try Self.own(superuserURL, role: $0, postgres) } ?? superuserURL
-        databaseURL = ownURL
-        membersURL = try Self.membersURL(ownURL, options, postgres)
+        if let database = try options.makeDatabase?(postgres) {
+            superuserURL = database.superuserURL
+            ownerURL = database.ownerURL
+            databaseURL = database.membersURL
+        } else {
+            let superuserURL = try postgres.freshDatabase()
+            self.superuserURL = superuserURL
+            ownerURL = try options.role.map { try Self.own(superuserURL, role: $0, postgres) } ?? superuserURL
+            databaseURL = ownerURL
+        }
+        membersURL = try Self.membersURL(databaseURL, options, postgres)
         folder = NSTemporaryDirectory() + "carillon-cluster-\(UUID().uuidString.prefix(8))"
         // Others may pass, for commands that run as another user.
         try FileManager.default.createDirectory(
@@ -144,7 +161,7 @@ final class Cluster {
         try "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n".write(
             toFile: secret, atomically: true, encoding: .utf8)
         try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: secret)
-        _ = try carillon(["migrate", "--database-url", databaseURL])
+        _ = try carillon(["migrate", "--database-url", ownerURL])
         key = try carillon(
             ["key", "create", "--database-url", databaseURL, "--title", "test", "--privilege", "admin"]
         ).trimmingCharacters(in: .whitespacesAndNewlines)
