@@ -105,7 +105,7 @@ extension EndToEnd {
                 let made = try cluster.query(
                     """
                     SELECT count(*) FROM pg_inherits h JOIN pg_class c ON c.oid = h.inhrelid
-                     WHERE c.relowner = 'carillon_owner'::regrole AND c.relname ~ '^run_history_p'
+                     WHERE c.relowner = 'carillon_owner'::regrole AND c.relkind = 'r' AND c.relname ~ '^run_history_p'
                     """)
                 #expect(made == [["8"]])
                 try cluster.underLoad { starts in
