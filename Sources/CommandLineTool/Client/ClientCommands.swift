@@ -14,7 +14,8 @@ enum ClientCommands {
         [url.declaration, key.declaration, json.declaration] + TLSOptions.clientDeclarations
 
     static let all: [Command] =
-        StatusCommands.all + [HealthCommand.command] + JobCommands.all + RunCommands.all + WorkerCommands.all + ConfigurationCommands.all
+        StatusCommands.all + [HealthCommand.command] + JobCommands.all + RunCommands.all + WorkerCommands.all
+        + ConfigurationCommands.all
 
     /// How a command shows what it has got: as the server's JSON or as text for people.
     struct Output: Sendable {

@@ -184,6 +184,10 @@ public actor PostgresLeaderLock: LeaderLock {
         do {
             return try await session.query(statement, deadline: constants.answer)
         } catch {
+            // A statement that was prepared on another server process than the one that answers now.
+            if let state = (error as? PostgresError)?.sqlState, ["08P01", "26000", "42P05"].contains(state) {
+                throw SessionFacts.pooled("the server does not know what this session has prepared (\(state))")
+            }
             throw StoreError(error)
         }
     }
