@@ -11,8 +11,12 @@ extension WorkerAgent {
                 guard (try? await runStarted.wait()) != nil else { return }
                 continue
             }
-            // Cancelled: the worker ends.
-            guard (try? await timekeeper.sleep(for: ExecutionLimits.sampling)) != nil else { return }
+            // What plugins tell is waited for by people, and looked at more often than what runs use.
+            for _ in 0..<2 {
+                await listen()
+                // Cancelled: the worker ends.
+                guard (try? await timekeeper.sleep(for: ExecutionLimits.sampling / 2)) != nil else { return }
+            }
             let samples = await launcher.sample().sorted { $0.attempt < $1.attempt }
             let now = timekeeper.monotonicNow
             for sample in samples { await observe(sample, now: now) }
@@ -20,13 +24,17 @@ extension WorkerAgent {
         }
     }
 
-    /// What plugins' tasks have told since the last look.
+    /// What plugins' tasks have told since the last look. News does not wait for the next heartbeat.
     private func listen() async {
+        var hasNews = false
+        defer { if hasNews { heartbeatWanted.signal() } }
         for (attempt, holding) in holdings.sorted(by: { $0.key < $1.key }) where holding.offer?.extras?.plugin != nil {
             guard let news = await holding.process?.news() else { continue }
             // It has ended meanwhile, and all that it told is in its report.
             guard holdings[attempt]?.phase == .started else { continue }
+            guard holdings[attempt]?.details.reported != news else { continue }
             holdings[attempt]?.details.reported = news
+            hasNews = true
         }
     }
 
