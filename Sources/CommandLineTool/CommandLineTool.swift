@@ -12,7 +12,8 @@ public enum CarillonProgram {
     static let program: Program = Program(
         name: "carillon", version: Carillon.version, summary: "a clustered job scheduler",
         commands: [DevCommand.command, NodeCommand.command, WorkerCommand.command, MigrateCommand.command]
-            + KeyCommand.all + UserCommand.all + [VerifyCommand.command, DoctorCommand.command] + ClientCommands.all
+            + KeyCommand.all + UserCommand.all + [VerifyCommand.command, DoctorCommand.command] + ImportCommands.all
+            + ClientCommands.all
             + [Completions.command { program }, ManPage.command { program }])
 
     public static func main() -> Never {

@@ -58,6 +58,21 @@ public struct DatabaseTasks: Sendable {
         }
     }
 
+    /// Stores somebody with the hash of his password as it was elsewhere.
+    /// - Throws: `DomainError.conflict` where the name is taken.
+    public func importUser(_ user: User) async throws {
+        guard Accounts.isPossible(username: user.username) else {
+            throw DomainError.invalid("a user name has letters, digits, _, - and . only")
+        }
+        try await withPool { pool in
+            try await Schema(pool: pool).verify()
+            do { try await Stores(pool: pool).accounts.insert(user) } catch let error as StoreError {
+                guard error.code == .conflict else { throw error }
+                throw DomainError(.conflict, "there is a user of that name already, who is left as he is")
+            }
+        }
+    }
+
     /// Compares the ledger with what the schedules demanded.
     /// - Parameters:
     ///   - from: nil: a day ago.
