@@ -36,6 +36,7 @@ let package = Package(
         .target(name: "CLinux"),
         .target(name: "CSpawn"),
         .target(name: "CChronosOpenAPI", exclude: ["chronos.json"]),
+        .target(name: "CCronicleOpenAPI", exclude: ["cronicle.json"]),
         .target(name: "CBench"),
 
         // L1
@@ -60,7 +61,7 @@ let package = Package(
         // L4
         layer("Outbound", ["Execution", "HTTPTransport", "HTTP", "JSON", "Domain"]),
         layer("ChronosAPI", ["Operations", "HTTP", "JSON", "Domain", "Timetable", "CChronosOpenAPI"]),
-        layer("CronicleAPI", ["Operations", "HTTP", "JSON", "Domain", "Timetable"]),
+        layer("CronicleAPI", ["Operations", "HTTP", "JSON", "Domain", "Timetable", "CCronicleOpenAPI"]),
 
         // L5
         layer(

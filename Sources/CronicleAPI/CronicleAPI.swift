@@ -22,7 +22,7 @@ import JSON
 import Operations
 
 public struct CronicleAPI: Sendable {
-    private let dependencies: CronicleDependencies
+    let dependencies: CronicleDependencies
     private let calls: CallTable
 
     public init(_ dependencies: CronicleDependencies) {

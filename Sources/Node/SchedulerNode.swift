@@ -227,6 +227,7 @@ struct Parts: Sendable {
         let operations = JobOperations(
             reading: jobs, catalogue: PluginReadingAdapter(store: stores.catalogue), runs: runs, office: leader,
             zones: zones)
+        CronicleAPI.registerDocument(on: &router)
         ChronosAPI.register(
             on: &router,
             dependencies: ChronosDependencies(
@@ -259,9 +260,10 @@ struct Parts: Sendable {
     }
 
     func notifier(_ configuration: NotificationConfiguration) -> Notifier {
-        let (elector, leader, egress) = (self.elector, self.leader, configuration.egress)
+        let (elector, leader, egress, cronicle) = (self.elector, self.leader, configuration.egress, self.cronicle)
         return Notifier(
             configuration, store: stores.outbox, client: client, permits: { egress.permits($0) },
+            shape: { try await cronicle.job(of: $0) },
             hint: { elector.view.role == .leader ? leader.status.outboxWrites : nil }, clock: clock, loop: loop,
             log: log)
     }

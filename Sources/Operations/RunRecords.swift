@@ -14,6 +14,16 @@ public struct RunRecords: Sendable {
         /// Of the last try that has ended.
         public var attempt: AttemptRecord?
         public var firstStart: Instant?
+
+        public init(
+            run: Run, definition: JobDefinition, details: AttemptDetails?, attempt: AttemptRecord?, firstStart: Instant?
+        ) {
+            self.run = run
+            self.definition = definition
+            self.details = details
+            self.attempt = attempt
+            self.firstStart = firstStart
+        }
     }
 
     private let stores: Stores

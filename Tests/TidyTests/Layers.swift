@@ -8,6 +8,7 @@ enum Layers {
     /// is not among them: it is the kernel's interface, which is not exchanged, and HTTPTransport accepts by it too.
     static let libraries: Set<String> = [
         "CLibPQ", "COpenSSL", "CCrypt", "CCurl", "CZlib", "CSpawn", "CBench", "CWebAssets", "CChronosOpenAPI",
+        "CCronicleOpenAPI",
     ]
 
     /// Modules of the toolchain that every target may import, and those that targets outside `pure` may import too.
@@ -39,7 +40,7 @@ enum Layers {
 
         "Outbound": ["Execution", "HTTPTransport", "HTTP", "JSON", "Domain"],
         "ChronosAPI": ["Operations", "HTTP", "JSON", "Domain", "Timetable", "CChronosOpenAPI"],
-        "CronicleAPI": ["Operations", "HTTP", "JSON", "Domain", "Timetable"],
+        "CronicleAPI": ["Operations", "HTTP", "JSON", "Domain", "Timetable", "CCronicleOpenAPI"],
 
         "Node": [
             "ChronosAPI", "CronicleAPI", "Operations", "Coordination", "Execution", "Outbound", "Storage",

@@ -33,6 +33,7 @@ actor Notifier: Service {
     private let mail: SMTPClient?
     private let permits: @Sendable (String) -> Bool
     private let hint: @Sendable () -> UInt64?
+    private let shape: @Sendable (Notice) async throws -> JSONObject?
     private let clock: any WallClock
     private let loop: EventLoop
     private let log: Log
@@ -40,10 +41,13 @@ actor Notifier: Service {
 
     /// - Parameters:
     ///   - permits: whether a web hook may lead to a numeric address.
+    ///   - shape: the job of a notice as the Cronicle dialect shows it, for web hooks.
     ///   - hint: changes when something was written to the outbox; nil while this node does not lead.
     init(
         _ configuration: NotificationConfiguration, store: OutboxStore, client: HTTPClient,
-        permits: @escaping @Sendable (String) -> Bool, hint: @escaping @Sendable () -> UInt64?, clock: any WallClock,
+        permits: @escaping @Sendable (String) -> Bool,
+        shape: @escaping @Sendable (Notice) async throws -> JSONObject?, hint: @escaping @Sendable () -> UInt64?,
+        clock: any WallClock,
         loop: EventLoop, log: Log
     ) {
         self.configuration = configuration
@@ -51,6 +55,7 @@ actor Notifier: Service {
         self.client = client
         self.permits = permits
         self.hint = hint
+        self.shape = shape
         self.clock = clock
         self.loop = loop
         self.log = log
@@ -159,8 +164,10 @@ actor Notifier: Service {
         case .webHook:
             let run = RunMessage(waiting, baseURL: configuration.baseURL)
             let address = HookAddress(message.destination)
+            // Without a database there is no notice either; what is still in it is told all the same.
+            let job = try? await shape(message.notice)
             try await post(
-                address.addingData(to: run.hook), to: address.url, waiting,
+                address.addingData(to: run.hook(job)), to: address.url, waiting,
                 isOperators: message.destination == configuration.universalWebHook, headers: address.headers)
         }
     }

@@ -77,14 +77,11 @@ struct RunMessage {
 
     // MARK: Web hook
 
-    var hook: JSONValue {
-        var object = facts()
-        if notice.kind == .runStarted {
-            object["action"] = "job_start"
-        } else {
-            object["action"] = "job_complete"
-            addResult(to: &object)
-        }
+    /// - Parameter job: as the Cronicle dialect shows it; nil: it cannot be shown now, and what the notice says must do.
+    func hook(_ job: JSONObject?) -> JSONValue {
+        var object = job ?? facts()
+        if job == nil, notice.kind != .runStarted { addResult(to: &object) }
+        object["action"] = notice.kind == .runStarted ? "job_start" : "job_complete"
         object["base_app_url"] = .string(baseURL)
         object["job_details_url"] = .string(detailsURL)
         object["edit_event_url"] = .string(editURL)
