@@ -4,7 +4,7 @@ import Runtime
 enum Part: String, CaseIterable, Sendable {
     case limits, lateness, burst
     case runNow = "run-now"
-    case throughput, failover, api, memory, million
+    case throughput, failover, api, cronicle, memory, million
     case costRate = "cost-rate"
     case costJobs = "cost-jobs"
     case costHistory = "cost-history"
@@ -31,6 +31,7 @@ enum Part: String, CaseIterable, Sendable {
         case .throughput: "runs of /bin/true until their ends are durable"
         case .failover: "leader killed, leader frozen, worker killed"
         case .api: "answers a second"
+        case .cronicle: "the Cronicle dialect: jobs, and answers with 1,000 and 100,000 events"
         case .memory: "idle node, idle worker"
         case .million: "a million scheduled jobs of which none is due"
         case .costRate: "lateness and CPU with 1, 10, 100 and 1,000 due a second"
@@ -50,6 +51,7 @@ enum Part: String, CaseIterable, Sendable {
         case .throughput: return try await bench.throughput()
         case .failover: return try await bench.failover()
         case .api: return try await bench.api()
+        case .cronicle: return try await bench.cronicle()
         case .memory: return try await bench.memory()
         case .million: return try await bench.million()
         case .costRate: return try await bench.costOfRate()

@@ -26,7 +26,8 @@ extension PartBench {
         }
     }
 
-    private func rate(_ cluster: Cluster, _ port: Int, _ path: String, connections: Int32) throws -> Double {
+    /// Answers a second, over connections that are kept.
+    func rate(_ cluster: Cluster, _ port: Int, _ path: String, connections: Int32) throws -> Double {
         let request = "GET \(path) HTTP/1.1\r\nHost: 127.0.0.1:\(port)\r\nX-API-Key: \(cluster.key)\r\n\r\n"
         var rates: [Double] = []
         for _ in 0..<options.choose(5, quick: 2) {
