@@ -54,6 +54,59 @@ extension EndToEnd.Shared {
             }
         }
 
+        @Test("what one dialect cannot express is untouched by an update through it")
+        func untouched() async throws {
+            try await onCluster { cluster in
+                func call(_ path: String, _ body: JSONValue) throws -> JSONValue {
+                    let answer = try TestHTTP.request(
+                        "POST", try cluster.leaderNode().url + "/api/app/" + path,
+                        headers: ["Content-Type": "application/json", "X-API-Key": cluster.key], body: body.text)
+                    return try json(answer)
+                }
+                try cluster.put(
+                    "two-faced", command: "echo 1",
+                    [
+                        "schedule": "R/2030-01-01T00:00:00Z/P1M", "owner": "a@example.org", "softError": true,
+                        "epsilon": "PT5M", "cpus": 0.5, "constraints": [["rack", "EQUALS", "r1"]],
+                        "environmentVariables": [["name": "A", "value": "b"]], "retries": 4,
+                    ])
+                let before = try #require(try cluster.job("two-faced")?.objectValue)
+                let event = try call("get_event", ["title": "two-faced"])["event"]
+                let id = try #require(event?["id"])
+                #expect(try call("update_event", ["id": id, "notes": "changed", "web_hook": ""])["code"] == 0)
+                // What was read is sent back.
+                var whole = try #require(try call("get_event", ["id": id])["event"]?.objectValue)
+                for key in ["api_key", "username"] { whole[key] = nil }
+                #expect(try call("update_event", .object(whole))["code"] == 0)
+                let after = try #require(try cluster.job("two-faced")?.objectValue)
+                for (key, value) in before where key != "description" {
+                    #expect(after[key] == value, "\(key)")
+                }
+                #expect(after["description"] == "changed")
+
+                #expect(
+                    try call(
+                        "create_event",
+                        [
+                            "id": "faced", "title": "Faced", "enabled": 1, "category": "general", "target": "allgrp",
+                            "plugin": "shellplug", "params": ["script": "#!/bin/sh\n"], "algo": "prefer_last",
+                            "multiplex": 1, "stagger": 3, "queue": 1, "queue_max": 9, "max_children": 2,
+                            "chain": "cronicleside", "memory_limit": 7, "timing": ["years": [2199], "hours": [1]],
+                            "timezone": "Europe/Vienna", "web_hook": "http://example.org/", "x_more": "kept",
+                        ])["code"] == 0)
+                let shown = try #require(try call("get_event", ["id": "faced"])["event"]?.objectValue)
+                var job = try #require(try cluster.job("Faced")?.objectValue)
+                job["owner"] = "new@example.org"
+                #expect(
+                    try cluster.leaderRequest("POST", "/v1/scheduler/iso8601", body: JSONValue.object(job).text).status
+                        == 204)
+                #expect(try cluster.job("Faced")?["owner"] == "new@example.org")
+                let now = try #require(try call("get_event", ["id": "faced"])["event"]?.objectValue)
+                for (key, value) in shown where key != "modified" { #expect(now[key] == value, "\(key)") }
+                #expect(try call("delete_event", ["id": "faced"])["code"] == 0)
+            }
+        }
+
         @Test("a Chronos job is an event, and an event is a job there")
         func both() async throws {
             try await onCluster { cluster in
@@ -72,6 +125,68 @@ extension EndToEnd.Shared {
                 let made = try call("create_event", Self.event.replacingOccurrences(of: "ID", with: "cronicleside"))
                 #expect(made["code"] == 0)
                 #expect(try cluster.job("T cronicleside") != nil)
+            }
+        }
+    }
+}
+
+extension EndToEnd {
+    /// What the dialect tells the world outside.
+    @Suite("Cronicle's letters and hooks", .serialized, .enabled(if: Sink.isPossible, "needs openssl and aiosmtpd"))
+    struct CronicleNoticeTests {
+        @Test("hooks get the job as Cronicle shows it, and a forgotten password is set anew by a letter")
+        func notices() async throws {
+            let process = try Sink()
+            defer { process.end() }
+            let (sink, arguments, hook) = (process.letters, process.nodeArguments, process.url + "/hook-later")
+            try await Cluster.run(nodeArguments: arguments) { cluster in
+                let base = try cluster.leaderNode().url
+                func call(_ path: String, _ body: JSONValue) throws -> JSONValue {
+                    let answer = try TestHTTP.request(
+                        "POST", base + "/api/" + path,
+                        headers: ["Content-Type": "application/json", "X-API-Key": cluster.key], body: body.text)
+                    return try #require(answer.json, "\(answer.text)")
+                }
+                #expect(
+                    try call(
+                        "app/create_event",
+                        [
+                            "id": "hooked", "title": "Hooked", "enabled": 0, "category": "general",
+                            "target": "allgrp", "plugin": "shellplug", "web_hook": .string(hook), "notes": "n",
+                            "notify_fail": "ops@now.example", "params": ["script": "#!/bin/sh\nexit 4\n"],
+                        ])["code"] == 0)
+                #expect(try call("app/run_event", ["id": "hooked"])["code"] == 0)
+                try cluster.wait("both posts are there", within: 60) { try sink.posts().count == 2 }
+                let posts = try sink.posts().compactMap(\.json)
+                let start = try #require(posts.first { $0["action"] == "job_start" })
+                let end = try #require(posts.first { $0["action"] == "job_complete" })
+                for (key, value) in [
+                    "event": "hooked", "event_title": "Hooked", "category": "general", "category_title": "General",
+                    "plugin": "shellplug", "plugin_title": "Shell Script", "nice_target": "All Servers", "notes": "n",
+                    "target": "allgrp", "timezone": "UTC", "source": "API Key (test)",
+                ] as JSONObject {
+                    #expect(start[key] == value && end[key] == value, "\(key): \(start.text) \(end.text)")
+                }
+                #expect(start["id"] == end["id"] && start["complete"] == nil && start["pending"] == nil)
+                #expect(end["code"] == 4 && end["complete"] == 1 && end["time_end"]?.doubleValue != nil)
+                #expect(end["description"] == "Script exited with code: 4")
+                #expect(end["title"] == nil && end["timing"] == nil && end["api_key"] == nil)
+                try cluster.wait("the letter is there") { try sink.mails().contains { $0.to == ["ops@now.example"] } }
+
+                try cluster.makeUser("kim", password: "old word")
+                #expect(
+                    try call("user/forgot_password", ["username": "kim", "email": "kim@localhost"])["code"] == 0)
+                try cluster.wait("the letter with the key is there") {
+                    try sink.mails().contains { $0.to == ["kim@localhost"] }
+                }
+                let letter = try #require(try sink.mails().first { $0.to == ["kim@localhost"] })
+                let key = try #require(
+                    letter.text.components(separatedBy: CharacterSet.alphanumerics.inverted).first { $0.count == 64 })
+                let reset: JSONValue = ["username": "kim", "new_password": "new word", "key": .string(key)]
+                #expect(try call("user/reset_password", reset)["code"] == 0)
+                #expect(try call("user/reset_password", reset)["code"] == "login")
+                #expect(try call("user/login", ["username": "kim", "password": "old word"])["code"] == "login")
+                #expect(try call("user/login", ["username": "kim", "password": "new word"])["code"] == 0)
             }
         }
     }
