@@ -32,16 +32,18 @@ public struct ChronosDependencies: Sendable {
     /// For the next start in a listed schedule.
     public var zones: any ZoneDatabase
     public var clock: any WallClock
+    public var activity: any ActivityRecording
 
     public init(
         jobs: JobOperations, statistics: RunStatistics, leader: any LeaderReading, zones: any ZoneDatabase,
-        clock: any WallClock
+        clock: any WallClock, activity: any ActivityRecording
     ) {
         self.jobs = jobs
         self.statistics = statistics
         self.leader = leader
         self.zones = zones
         self.clock = clock
+        self.activity = activity
     }
 }
 
@@ -61,8 +63,10 @@ public enum ChronosAPI {
         let encoded = EncodedJobs(zones: zones)
         let leader = LeaderResource(leader: dependencies.leader)
         let resources: [any Resource] = [
-            JobsResource(jobs: jobs, encoded: encoded), JobResource(jobs: jobs, encoded: encoded),
-            SubmissionResource(jobs: jobs, clock: dependencies.clock, zones: zones), TaskResource(jobs: jobs),
+            JobsResource(jobs: jobs, encoded: encoded),
+            JobResource(jobs: jobs, encoded: encoded, activity: dependencies.activity),
+            SubmissionResource(jobs: jobs, clock: dependencies.clock, zones: zones, activity: dependencies.activity),
+            TaskResource(jobs: jobs),
             ProgressResource(jobs: jobs, clock: dependencies.clock), HistoryResource(jobs: jobs, zones: zones),
             GraphResource(jobs: jobs, zones: zones),
             StatisticsResource(jobs: jobs, statistics: dependencies.statistics), leader,

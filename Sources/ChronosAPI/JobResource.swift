@@ -1,5 +1,6 @@
 import Domain
 import HTTP
+import JSON
 import Operations
 import Timetable
 
@@ -7,6 +8,7 @@ import Timetable
 struct JobResource: Resource {
     let jobs: JobOperations
     let encoded: EncodedJobs
+    let activity: any ActivityRecording
 
     func register(on router: inout HTTPRouter, below tree: String) {
         router.on(.get, "\(tree)/job/{name}", metadata: leaderOnly, handler: handler(read))
@@ -31,7 +33,10 @@ struct JobResource: Resource {
     }
 
     private func delete(_ request: HTTPRequest, _ principal: Principal) async throws(DomainError) -> HTTPResponse {
-        try await jobs.delete(principal, name: request.parameter("name"))
+        let deletion = try await jobs.delete(principal, name: request.parameter("name"))
+        var entry: JSONObject = ["event": .event(deletion.id, deletion.name)]
+        if !deletion.orphans.isEmpty { entry["orphans"] = .array(deletion.orphans.map(JSONValue.string)) }
+        await activity.record("event_delete", by: principal, from: request.remoteAddress, entry)
         return Self.done
     }
 
@@ -41,5 +46,12 @@ struct JobResource: Resource {
     ) async throws(DomainError) -> HTTPResponse {
         try await jobs.markSuccess(principal, name: request.parameter("name"))
         return .json(true)
+    }
+}
+
+extension JSONValue {
+    /// What an entry of activity says of a job, in the words of the other dialect, which lists the entries.
+    static func event(_ id: JobID, _ name: String) -> JSONValue {
+        ["id": .string(id.description), "title": .string(name)]
     }
 }

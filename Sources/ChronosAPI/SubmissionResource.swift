@@ -8,6 +8,7 @@ struct SubmissionResource: Resource {
     let jobs: JobOperations
     let clock: any WallClock
     let zones: any ZoneDatabase
+    let activity: any ActivityRecording
 
     func register(on router: inout HTTPRouter, below tree: String) {
         for method in [HTTPMethod.post, .put] {
@@ -43,6 +44,9 @@ struct SubmissionResource: Resource {
             guard condition != .none, error.code == .conflict else { throw error }
             return ChronosError.response(status: 412, message: error.message)
         }
+        await activity.record(
+            job.version == 1 ? "event_create" : "event_update", by: principal, from: request.remoteAddress,
+            ["event": .event(job.id, job.definition.name)])
         var response = Self.done
         response.headers[EntityTag.header] = EntityTag.text(of: job)
         return response

@@ -218,11 +218,14 @@ struct EventCalls: Sendable {
         let principal = try await context.require(.deleteEvents)
         let job = try await find(.id(context.text("id") ?? ""))
         try EventAccess(principal, try await events.catalogue()).require(job.definition)
-        do { try await events.delete(principal, job) } catch {
+        let deletion: JobDeletion
+        do { deletion = try await events.delete(principal, job) } catch {
             guard error.code == .conflict else { throw error }
             throw CronicleFailure("event", "Failed to delete event: Still has running jobs")
         }
-        await note("event_delete", principal, context, job)
+        var entry: JSONObject = ["event": .object(EventShape(job).object)]
+        if !deletion.orphans.isEmpty { entry["orphans"] = .array(deletion.orphans.map(JSONValue.string)) }
+        await dependencies.activity.record("event_delete", by: principal, from: context.request.remoteAddress, entry)
         return [:]
     }
 

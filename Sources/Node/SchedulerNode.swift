@@ -182,6 +182,7 @@ struct Parts: Sendable {
         authenticator = Authenticator(keys: keys, clock: clock, anonymous: configuration.anonymous)
         passwords = PasswordThreads()
         let accounts = Accounts(store: stores.accounts, passwords: passwords, clock: clock)
+        let activity = ActivityLog(store: stores.activity, clock: clock) { log.warning($0) }
         cronicle = CronicleAPI(
             CronicleDependencies(
                 authenticator: authenticator, accounts: accounts, keys: KeyRecords(store: stores.keys, clock: clock),
@@ -189,7 +190,7 @@ struct Parts: Sendable {
                     stores: stores, office: leader, zones: zones, ownHost: HostFacts.hostName),
                 runs: RunRecords(stores: stores, office: leader, clock: clock), logs: logs,
                 tokens: LogTokens(secret: configuration.secret), zones: zones,
-                activity: ActivityLog(store: stores.activity, clock: clock) { log.warning($0) }, clock: clock,
+                activity: activity, clock: clock,
                 system: CronicleNode(
                     hostName: HostFacts.hostName, version: Carillon.version, host: configuration.host,
                     port: configuration.port, started: loop.monotonicNow, timekeeper: loop,
@@ -206,7 +207,7 @@ struct Parts: Sendable {
             ring: ring, direction: .workerToNode, name: node.name, aliases: [MessageVerifier.anyNode])
         router = Self.routes(
             node: node, leader: leader, elector: elector, stores: stores, store: store, clock: clock, zones: zones,
-            loop: loop, logs: logs,
+            loop: loop, logs: logs, activity: activity,
             signed: SignedRoutes(
                 verifier: verifier, clock: clock, log: log, wantsCertificate: tls?.internalProtocolIsMutual ?? false),
             metrics: NodeMetrics(
@@ -216,8 +217,8 @@ struct Parts: Sendable {
 
     private static func routes(
         node: NodeDescription, leader: Leader, elector: Elector, stores: Stores, store: PostgresClusterStore,
-        clock: ClusterClock, zones: SystemZoneDatabase, loop: EventLoop, logs: RunLogs, signed: SignedRoutes,
-        metrics: NodeMetrics
+        clock: ClusterClock, zones: SystemZoneDatabase, loop: EventLoop, logs: RunLogs, activity: ActivityLog,
+        signed: SignedRoutes, metrics: NodeMetrics
     ) -> HTTPRouter {
         var router = HTTPRouter()
         let jobs = JobReadingAdapter(
@@ -232,7 +233,7 @@ struct Parts: Sendable {
             on: &router,
             dependencies: ChronosDependencies(
                 jobs: operations, statistics: RunStatistics(reading: jobs, runs: runs, clock: clock),
-                leader: LeaderReadingAdapter(store: stores.leader), zones: zones, clock: clock))
+                leader: LeaderReadingAdapter(store: stores.leader), zones: zones, clock: clock, activity: activity))
         HealthRoutes(
             node: node, view: { elector.view }, status: { leader.status }, timekeeper: loop, zones: zones.version
         ).register(on: &router)

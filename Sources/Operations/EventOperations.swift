@@ -160,9 +160,9 @@ public struct EventOperations: Sendable {
     }
 
     /// - Throws: `.conflict` while it has runs that have not ended.
-    public func delete(_ principal: Principal, _ job: Job) async throws(DomainError) {
+    public func delete(_ principal: Principal, _ job: Job) async throws(DomainError) -> JobDeletion {
         try principal.require(.deleteEvents)
-        _ = try await office.submit(.deleteJob(.id(job.id), onlyIfIdle: true))
+        return try await office.submit(.deleteJob(.id(job.id), onlyIfIdle: true)).deletion()
     }
 
     public func run(

@@ -102,10 +102,10 @@ public struct JobOperations: Sendable {
     }
 
     /// Deletes the job, ends its runs and rewires its dependants.
-    public func delete(_ principal: Principal, name: String) async throws(DomainError) {
+    public func delete(_ principal: Principal, name: String) async throws(DomainError) -> JobDeletion {
         try principal.require(.deleteEvents)
         try requirePossible(name)
-        _ = try await office.submit(.deleteJob(name: name))
+        return try await office.submit(.deleteJob(name: name)).deletion()
     }
 
     /// Makes a run that is due now. Each accepted request is a run of its own.

@@ -1,6 +1,7 @@
 // What the use cases need of the store. The composition root adapts Storage's façades to these protocols.
 
 public import Domain
+public import JSON
 public import Timetable
 
 /// Jobs as they are stored now. Reads see whatever was committed before they began.
@@ -21,6 +22,13 @@ public protocol JobReading: Sendable {
 
     /// The definition that runs of that version were launched with; nil once it has been dropped with their history.
     func definition(_ version: JobVersion) async throws(StoreError) -> JobDefinition?
+}
+
+/// Where is kept what people and programs did, for those who ask later.
+public protocol ActivityRecording: Sendable {
+    /// A failure to write is reported elsewhere: what was done stays done.
+    /// - Parameter action: such as `event_create`, from Cronicle's list of them.
+    func record(_ action: String, by principal: Principal?, from address: String, _ payload: JSONObject) async
 }
 
 public protocol PluginReading: Sendable {
@@ -98,5 +106,15 @@ extension DomainError {
         case .connection:
             self.init(.unavailable, "the database does not answer; repeat the request in a few seconds")
         }
+    }
+}
+
+extension LeaderReply {
+    /// - Throws: `.unavailable` for an answer that tells of no deletion.
+    func deletion() throws(DomainError) -> JobDeletion {
+        guard case .deleted(let deletion) = self else {
+            throw .unavailable("the leader gave an answer that does not belong to the question")
+        }
+        return deletion
     }
 }

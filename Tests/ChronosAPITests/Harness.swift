@@ -12,6 +12,8 @@ final class FakeCluster: LeaderOffice, JobReading, PluginReading, RunReading, Le
         var jobs: [String: Job] = [:]
         var commands: [LeaderCommand] = []
         var refusal: DomainError?
+        /// What deletions leave without parents.
+        var orphans: [String] = []
         /// Puts that find the job changed since it was read.
         var conflicts = 0
         var activity: [JobID: JobActivity] = [:]
@@ -33,6 +35,8 @@ final class FakeCluster: LeaderOffice, JobReading, PluginReading, RunReading, Le
     func job(_ name: String) -> Job? { state.withLock { $0.jobs[name] } }
 
     func store(_ job: Job) { state.withLock { $0.jobs[job.definition.name] = job } }
+    /// What the next deletions leave without parents.
+    func leaveOrphans(_ names: [String]) { state.withLock { $0.orphans = names } }
 
     func submit(_ command: LeaderCommand) async throws(DomainError) -> LeaderReply {
         let result: Result<LeaderReply, DomainError> = state.withLock { state in
@@ -62,7 +66,10 @@ final class FakeCluster: LeaderOffice, JobReading, PluginReading, RunReading, Le
             state.jobs[definition.name] = job
             return .success(.job(job))
         case .deleteJob(let key, _):
-            let reply = known(key, .done)
+            let reply = known(
+                key,
+                .deleted(
+                    JobDeletion(id: state.jobs[key.text]?.id ?? JobID("e"), name: key.text, orphans: state.orphans)))
             state.jobs[key.text] = nil
             return reply
         case .runJob(let key, _):
@@ -179,6 +186,18 @@ final class FakeCluster: LeaderOffice, JobReading, PluginReading, RunReading, Le
     func leader() async throws(StoreError) -> LeaderRecord? { try reading { $0.leader } }
 }
 
+/// What would be listed as activity, an entry an element.
+final class ActivityNotes: ActivityRecording {
+    private let entries = Mutex<[JSONObject]>([])
+    var all: [JSONObject] { entries.withLock { $0 } }
+
+    func record(_ action: String, by principal: Principal?, from address: String, _ payload: JSONObject) async {
+        var entry = payload
+        entry["action"] = .string(action)
+        entries.withLock { $0.append(entry) }
+    }
+}
+
 struct FixedClock: WallClock {
     let instant: Instant
     func now() -> Instant { instant }
@@ -200,6 +219,7 @@ extension Instant {
 /// The API over a fake cluster, called as the node's pipeline calls it.
 struct Server {
     let cluster = FakeCluster()
+    let activity = ActivityNotes()
     let router: HTTPRouter
 
     init() {
@@ -211,7 +231,7 @@ struct Server {
             on: &router,
             dependencies: ChronosDependencies(
                 jobs: operations, statistics: RunStatistics(reading: cluster, runs: cluster, clock: clock),
-                leader: cluster, zones: FakeZones(), clock: clock))
+                leader: cluster, zones: FakeZones(), clock: clock, activity: activity))
         self.router = router
     }
 

@@ -134,6 +134,20 @@ struct RouteTests {
         }
         #expect(await server.call(.delete, "/scheduler/job/a").status == 204)
         #expect(server.cluster.job("a") == nil)
+        #expect(server.activity.all.last?["action"] == "event_delete" && server.activity.all.last?["orphans"] == nil)
+    }
+
+    @Test("what was done to jobs stands in the activity, and a deletion names the children that it leaves alone")
+    func activity() async throws {
+        let server = Server()
+        server.cluster.leaveOrphans(["child 1", "child 2"])
+        for _ in 0..<2 { _ = await server.call(.post, "/scheduler/iso8601", body: #"{"name": "a", "command": "x"}"#) }
+        _ = await server.call(.post, "/scheduler/iso8601", body: #"{"name": "a/b"}"#)
+        _ = await server.call(.delete, "/scheduler/job/a")
+        let entries = server.activity.all
+        #expect(entries.map { $0["action"] } == ["event_create", "event_update", "event_delete"])
+        #expect(entries.allSatisfy { $0["event"] == ["id": "e1", "title": "a"] })
+        #expect(entries.last?["orphans"] == ["child 1", "child 2"])
     }
 
     @Test("marking a job as successful answers true, and an unknown job is an error as everywhere")

@@ -48,7 +48,8 @@ struct RunResourceTests {
         func run(_ number: Int, _ state: RunState, attempt: Int = 0, worker: String = "w1") -> Run {
             let start = due.advanced(by: .seconds(number * 3_600))
             return Run(
-                id: RunID("r\(number)"), job: job.reference, jobName: "a", cause: .manual(key: "r\(number)"), due: start,
+                id: RunID("r\(number)"), job: job.reference, jobName: "a", cause: .manual(key: "r\(number)"),
+                due: start,
                 adHocArguments: number == 2 ? "x y" : "", state: state, attempt: attempt, worker: worker,
                 startedAt: start.advanced(by: .seconds(1)),
                 finishedAt: state.isTerminal ? start.advanced(by: .seconds(91)) : nil,

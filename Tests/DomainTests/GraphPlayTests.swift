@@ -117,7 +117,11 @@ import Timetable
         let play = try family { $0.command = "kept" }
         try play.tell(.deleteJob(name: "p"))
         #expect(play.named("c")?.definition.trigger == .parents(["q"]))
-        try play.tell(.deleteJob(name: "q"))
+        guard case .deleted(let deletion) = try play.tell(.deleteJob(name: "q")) else {
+            Issue.record("the answer tells of no deletion")
+            return
+        }
+        #expect(deletion.name == "q" && deletion.orphans == ["c"])
         #expect(play.named("c")?.definition.trigger == .manual)
         #expect(play.named("c")?.definition.command == "kept")
         #expect(play.database.edges.isEmpty && play.state.dependents.isEmpty && play.state.childrenOf.isEmpty)

@@ -121,9 +121,24 @@ public struct LaunchReport: Hashable, Sendable {
     }
 }
 
+/// A job that is no more, and what that meant for others.
+public struct JobDeletion: Hashable, Sendable {
+    public let id: JobID
+    public let name: String
+    /// Names of the jobs whose last parent it was: they run only by request from now on.
+    public let orphans: [String]
+
+    public init(id: JobID, name: String, orphans: [String]) {
+        self.id = id
+        self.name = name
+        self.orphans = orphans
+    }
+}
+
 public enum LeaderReply: Sendable {
     case done
     case job(Job)
+    case deleted(JobDeletion)
     case launched(LaunchReport)
     case runs([RunID])
     case heartbeat(HeartbeatReply)

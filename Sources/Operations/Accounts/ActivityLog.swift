@@ -5,7 +5,7 @@ import Timetable
 
 /// What people and programs did, for whoever looks after the cluster. An entry holds what was done, by whom and from
 /// where, and no secret: who writes one leaves keys, passwords and sessions out.
-public struct ActivityLog: Sendable {
+public struct ActivityLog: ActivityRecording {
     /// Entries that are kept.
     public static let kept = 100_000
 

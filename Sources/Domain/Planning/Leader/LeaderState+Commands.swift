@@ -44,8 +44,7 @@ extension LeaderState {
                 definition: definition, isEnabled: isEnabled, counters: counters, mode: mode, options: options)
             return .job(try putJob(request, now: now))
         case .deleteJob(let key, let onlyIfIdle):
-            try deleteJob(try known(key), onlyIfIdle: onlyIfIdle, now: now)
-            return .done
+            return .deleted(try deleteJob(try known(key), onlyIfIdle: onlyIfIdle, now: now))
         case .runJob(let key, let request): return .launched(try launch(try known(key), by: request, now: now))
         case .markSuccess(let key):
             let job = try known(key)

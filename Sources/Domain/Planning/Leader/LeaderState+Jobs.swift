@@ -178,12 +178,13 @@ extension LeaderState {
 
     /// Runs that a worker has are ended; children keep all their fields and their other parents; those without any left
     /// become jobs without schedule that run by request.
-    mutating func deleteJob(_ job: Job, onlyIfIdle: Bool, now: Moment) throws(DomainError) {
+    mutating func deleteJob(_ job: Job, onlyIfIdle: Bool, now: Moment) throws(DomainError) -> JobDeletion {
         if onlyIfIdle, let active = runsOfJob[job.id]?.count, active > 0 {
             throw DomainError(.conflict, "job '\(job.definition.name)' has \(active) runs that have not ended")
         }
         closeEra(of: job, reason: "the job was deleted before it was decided", now: now)
         _ = kill(job.id, includingQueued: true, reason: "the job was deleted", now: now)
+        var orphans: [String] = []
         for child in (childrenOf[job.id] ?? []).sorted() {
             guard var orphan = dependents[child], case .parents(let names) = orphan.definition.trigger else { continue }
             let left = names.filter { $0 != job.definition.name }
@@ -194,6 +195,7 @@ extension LeaderState {
             put(orphan)
             rewire(orphan, parents: edges.keys.sorted(), hadParents: true)
             if left.isEmpty {
+                orphans.append(orphan.definition.name)
                 effects.append(.notice("job '\(orphan.definition.name)' lost its last parent and runs only by request"))
             }
         }
@@ -207,5 +209,6 @@ extension LeaderState {
         jobsOfTurn[job.id] = .some(nil)
         forgetChainTarget(job.id)
         tell(.jobDeleted, job: job.id, definition: job.definition, at: now.wall)
+        return JobDeletion(id: job.id, name: job.definition.name, orphans: orphans.sorted())
     }
 }
