@@ -100,8 +100,10 @@ struct TLSClientTests {
             let port = try await secured.start()
             let http = HTTPClient(loop: loop)
             defer { http.close() }
-            var client = APIClient(url: "https://127.0.0.1:\(port)", key: "secret", http: http, timekeeper: loop)
-            client.tls.authorities = trusted
+            var settings = HTTPClientTLS()
+            settings.authorities = trusted
+            let client = APIClient(
+                url: "https://127.0.0.1:\(port)", key: "secret", http: http, timekeeper: loop, tls: settings)
             do {
                 _ = try await client.json(.get, "/v1/scheduler/leader")
                 return ""
