@@ -30,7 +30,7 @@ struct APIClient: Sendable {
     let key: String?
     let http: HTTPClient
     let timekeeper: any Timekeeper
-    let tls: HTTPClientTLS
+    var tls: HTTPClientTLS
     /// For how long a cluster without a leader is waited for.
     var patience = Duration.seconds(15)
 
