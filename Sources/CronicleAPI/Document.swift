@@ -4,8 +4,8 @@ public import HTTP
 extension CronicleAPI {
     static let documentPath = "/openapi/cronicle.json"
 
-    /// `GET /openapi/cronicle.json`: the description of this API, for people's tools and for generated clients. It tells
-    /// nothing of what is in the cluster, and so needs no key.
+    /// `GET /openapi/cronicle.json`: the description of this API, for people's tools and for generated clients. It
+    /// tells nothing of what is in the cluster, and so needs no key.
     public static func registerDocument(on router: inout HTTPRouter) {
         router.on(
             .get, documentPath, metadata: RouteMetadata(audience: .anyNode, needsKey: false)

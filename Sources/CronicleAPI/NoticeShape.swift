@@ -3,8 +3,8 @@ public import JSON
 import Operations
 
 extension CronicleAPI {
-    /// The job that a notice is about as this dialect shows it, for the bodies of web hooks (cronicle.md §2.10); nil for
-    /// a notice that is about no job of Cronicle's sense.
+    /// The job that a notice is about as this dialect shows it, for the bodies of web hooks (cronicle.md §2.10); nil
+    /// for a notice that is about no job of Cronicle's sense.
     /// - Throws: `DomainError` when the store does not answer.
     public func job(of notice: Notice) async throws -> JSONObject? {
         guard let run = notice.run else { return nil }

@@ -128,15 +128,22 @@ struct ImportTests {
         # Hostname: old.example.org
         # Format: KEY - JSON
 
-        users/admin - {"username":"admin","password":"$2a$10$abcdefghijklmnopqrstuuJ","salt":"s1","full_name":"A","email":"a@x.org","active":1,"privileges":{"admin":1,"run_events":0}}
+        users/admin - {"username":"admin","password":"$2a$10$abcdefghijklmnopqrstuuJ","salt":"s1","full_name":"A","email":"a@x.org","active":1,\#
+        "privileges":{"admin":1,"run_events":0}}
         users/old - {"username":"old","password":"0123abcd","salt":"s","full_name":"O","email":"o@x.org","active":"0","privileges":{}}
         global/users - {"page_size":100,"first_page":0,"last_page":0,"length":2,"type":"list"}
         global/users/0 - {"type":"list_page","items":[{"username":"admin"},{"username":"old"}]}
-        global/categories/0 - {"type":"list_page","items":[{"id":"c1","title":"Cat","enabled":1,"max_children":2,"username":"admin","created":1,"modified":2},{"title":"No id"}]}
-        global/plugins/0 - {"type":"list_page","items":[{"id":"shellplug","command":"bin/shell-plugin.js"},{"id":"p1","title":"Mine","command":"bin/mine.js --x","enabled":1,"params":[],"uid":1001}]}
-        global/api_keys/0 - {"type":"list_page","items":[{"id":"k1","key":"00ff","title":"Deploy","active":"1","privileges":{"run_events":1},"username":"admin"}]}
-        global/schedule/-1 - {"type":"list_page","items":[{"id":"e2","title":"Newer","enabled":1,"category":"c1","target":"allgrp","plugin":"p1","timing":{"minutes":[10],"hours":[21]},"timezone":"America/New_York","api_key":"00ff","created":5}]}
-        global/schedule/0 - {"type":"list_page","items":[{"id":"e1","title":"Older","enabled":1,"category":"general","target":"maingrp","plugin":"shellplug","timing":false},{"id":"e0","title":"Oldest","enabled":0,"category":"general","target":"h","plugin":"shellplug","timing":{}}]}
+        global/categories/0 - {"type":"list_page","items":[{"id":"c1","title":"Cat","enabled":1,"max_children":2,"username":"admin",\#
+        "created":1,"modified":2},{"title":"No id"}]}
+        global/plugins/0 - {"type":"list_page","items":[{"id":"shellplug","command":"bin/shell-plugin.js"},{"id":"p1","title":"Mine",\#
+        "command":"bin/mine.js --x","enabled":1,"params":[],"uid":1001}]}
+        global/api_keys/0 - {"type":"list_page","items":[{"id":"k1","key":"00ff","title":"Deploy","active":"1","privileges":{"run_events":1},\#
+        "username":"admin"}]}
+        global/schedule/-1 - {"type":"list_page","items":[{"id":"e2","title":"Newer","enabled":1,"category":"c1","target":"allgrp",\#
+        "plugin":"p1","timing":{"minutes":[10],"hours":[21]},"timezone":"America/New_York","api_key":"00ff","created":5}]}
+        global/schedule/0 - {"type":"list_page","items":[{"id":"e1","title":"Older","enabled":1,"category":"general","target":"maingrp",\#
+        "plugin":"shellplug","timing":false},{"id":"e0","title":"Oldest","enabled":0,"category":"general","target":"h","plugin":"shellplug",\#
+        "timing":{}}]}
         global/servers/0 - {"type":"list_page","items":[{"hostname":"old.example.org","ip":"10.0.0.1"}]}
         global/state - {"enabled":1}
         sessions/xyz - {"id":"xyz"}

@@ -1,7 +1,7 @@
 // Import: jobs of other schedulers, made into jobs of this cluster over its API.
 //
-// Each source (`CronicleExport`, `ChronosList`, `Crontab`) is a pure function from a text to an `ImportPlan`: what is to
-// be sent, when it will be due, and what cannot be taken over and why. `ImportRun` sends the plan, step by step, and
+// Each source (`CronicleExport`, `ChronosList`, `Crontab`) is a pure function from a text to an `ImportPlan`: what is
+// to be sent, when it will be due, and what cannot be taken over and why. `ImportRun` sends the plan, step by step, and
 // reports. With --dry-run nothing is sent.
 //
 // Invariants

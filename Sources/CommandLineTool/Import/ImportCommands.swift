@@ -102,8 +102,8 @@ enum ImportCommands {
         details: details + """
 
 
-            Each line becomes a job that runs the command by the shell, with the variables set above it. CRON_TZ is its \
-            time zone, MAILTO with an address its owner, SHELL its shell. @reboot has no counterpart and is refused.
+            Each line becomes a job that runs the command by the shell, with the variables set above it. CRON_TZ is \
+            its time zone, MAILTO with an address its owner, SHELL its shell. @reboot has no counterpart and is refused.
             """,
         examples: ["crontab -l | carillon import crontab - --dry-run"],
         positionals: [.init(name: "FILE", help: "a crontab; '-' is standard input")],

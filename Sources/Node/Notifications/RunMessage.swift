@@ -77,7 +77,7 @@ struct RunMessage {
 
     // MARK: Web hook
 
-    /// - Parameter job: as the Cronicle dialect shows it; nil: it cannot be shown now, and what the notice says must do.
+    /// - Parameter job: as the Cronicle dialect shows it; nil: it cannot be shown now: what the notice says must do.
     func hook(_ job: JSONObject?) -> JSONValue {
         var object = job ?? facts()
         if job == nil, notice.kind != .runStarted { addResult(to: &object) }
