@@ -190,7 +190,11 @@ struct EventCalls: Sendable {
         var definition = job.definition
         let shown = shape.object
         var different = JSONObject()
-        for (key, value) in values where shown[key] != value || !shape.isForeign { different[key] = value }
+        for (key, value) in values {
+            // A command is shown as a script, whatever else has been said of the job in this dialect.
+            let isDerived = shape.isForeign || definition.plugin.isEmpty && ["plugin", "params"].contains(key)
+            if !isDerived || shown[key] != value { different[key] = value }
+        }
         // A script for a job that has a command makes it a job of the shell plugin.
         if definition.plugin.isEmpty, different["params"] != nil, different["plugin"] == nil {
             different["plugin"] = .string(EventShape.shell)

@@ -16,7 +16,7 @@ extension EndToEnd.Shared {
                 let readme = try Readme()
                 let text = try String(contentsOfFile: readme.root + "/deploy/" + guide, encoding: .utf8)
                 let blocks = Readme.commands(in: text)
-                try #require(blocks.count >= 4)
+                try #require(blocks.count >= 3)
                 let folder = "\(cluster.folder)/\(guide)"
                 try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
                 // What a user has set once in the terminal; PostgreSQL's programs and this build's come first.
