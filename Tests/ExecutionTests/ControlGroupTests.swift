@@ -91,6 +91,9 @@ struct GroupHierarchyTests {
         #expect(limits.processes == 50)
         #expect(GroupLimits(.zero, .none, processes: 0) == GroupLimits())
         #expect(GroupLimits(.zero, .none, processes: 9).processes == 9)
+        // A share that is next to nothing lets a command start all the same.
+        let least = GroupLimits(Resources(cpus: 0.001, memory: 0, disk: 0), .none, processes: 0)
+        #expect(least.quota == 50_000 && least.weight == 10)
         #expect(GroupLimits(Resources(cpus: .infinity, memory: .nan, disk: 0), .none, processes: 0) == GroupLimits())
         #expect(limits.reduced(to: [.processes], has: GroupRoots()).memoryBytes == nil)
     }

@@ -12,8 +12,10 @@ struct GroupLimits: Hashable, Sendable {
     /// One second. Short commands of jobs with a small share (Chronos gives 0.1 cpus to who names none) end before they
     /// have used up what they have for a second, and are not slowed down at all; in the long run the limit holds.
     static let period: Int64 = 1_000_000
-    /// The kernel takes no less than a millisecond.
-    private static let leastQuota: Int64 = 1_000
+    /// Starting a command costs some milliseconds: with less a second the limit would hold back each start for long.
+    private static let leastQuota: Int64 = 50_000
+    /// Beside others that want the processor a run with less would not even start.
+    private static let leastWeight: Int64 = 10
     /// Nothing that is executed fits into less; a job with a smaller limit is killed while it starts.
     private static let leastMemory: Int64 = 1 << 20
     private static let megabyte = 1_048_576.0
@@ -29,7 +31,7 @@ struct GroupLimits: Hashable, Sendable {
             self.quota = max(Self.leastQuota, quota)
         }
         if let weight = Int64(exactly: (resources.cpus * 1_000).rounded()), weight > 0 {
-            self.weight = min(max(1, weight), 1_000_000)
+            self.weight = min(max(Self.leastWeight, weight), 1_000_000)
         }
         let wanted = [limits.processes, processes].filter { $0 > 0 }.min()
         self.processes = wanted
