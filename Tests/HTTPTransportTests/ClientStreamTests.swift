@@ -4,6 +4,9 @@ import Runtime
 import Synchronization
 import Testing
 
+/// For tests that are not about time: all others run beside them.
+private let patient = Duration.seconds(600)
+
 @Suite("HTTP client, streamed answers")
 struct ClientStreamTests {
     private func withClient(
@@ -42,7 +45,7 @@ struct ClientStreamTests {
     func order() async throws {
         try await withClient(handler: Self.megabytes(8)) { _, client, url in
             let seen = Mutex((count: 0, isOrdered: true, largest: 0))
-            let head = try await client.stream(HTTPClientRequest(url: url, timeout: .seconds(100))) { head, bytes in
+            let head = try await client.stream(HTTPClientRequest(url: url, timeout: patient)) { head, bytes in
                 #expect(head.status == 200 && head.headers["X-Kind"] == "long")
                 seen.withLock { seen in
                     for (offset, byte) in bytes.enumerated() where (seen.count + offset) % 4096 == 0 {
@@ -74,7 +77,7 @@ struct ClientStreamTests {
         try await withClient(handler: handler) { harness, client, url in
             let received = Mutex(0)
             // Beside many other tests the machine is slow.
-            let request = HTTPClientRequest(url: url, timeout: .seconds(100), maximumResponseBytes: 1 << 30)
+            let request = HTTPClientRequest(url: url, timeout: patient, maximumResponseBytes: 1 << 30)
             _ = try await client.stream(request) { _, bytes in
                 let isFirst = received.withLock { received in
                     defer { received += bytes.count }
@@ -98,7 +101,7 @@ struct ClientStreamTests {
         struct Enough: Error {}
         try await withClient(handler: Self.megabytes(64)) { _, client, url in
             await #expect(throws: Enough.self) {
-                _ = try await client.stream(HTTPClientRequest(url: url)) { _, _ in throw Enough() }
+                _ = try await client.stream(HTTPClientRequest(url: url, timeout: patient)) { _, _ in throw Enough() }
             }
         }
     }
@@ -106,7 +109,7 @@ struct ClientStreamTests {
     @Test("a streamed body has its limit too")
     func limit() async throws {
         try await withClient(handler: Self.megabytes(2)) { _, client, url in
-            let request = HTTPClientRequest(url: url, maximumResponseBytes: 1 << 20)
+            let request = HTTPClientRequest(url: url, timeout: patient, maximumResponseBytes: 1 << 20)
             #expect(await Self.failure(client, request) == .tooLarge)
         }
     }
@@ -128,7 +131,9 @@ struct ClientStreamTests {
             let wasCancelled = Mutex(false)
             let task = harness.loop.start("stream") {
                 do {
-                    _ = try await client.stream(HTTPClientRequest(url: url)) { _, _ in await begun.open() }
+                    _ = try await client.stream(HTTPClientRequest(url: url, timeout: patient)) { _, _ in
+                        await begun.open()
+                    }
                 } catch {
                     wasCancelled.withLock { $0 = error is CancellationError }
                 }
