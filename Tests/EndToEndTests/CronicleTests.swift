@@ -156,7 +156,11 @@ extension EndToEnd {
                             "notify_fail": "ops@now.example", "params": ["script": "#!/bin/sh\nexit 4\n"],
                         ])["code"] == 0)
                 #expect(try call("app/run_event", ["id": "hooked"])["code"] == 0)
-                try cluster.wait("both posts are there", within: 60) { try sink.posts().count == 2 }
+                // Others are told too, and whoever did not take it is told again.
+                try cluster.wait("both posts are there", within: 60) {
+                    let actions = Set(try sink.posts().compactMap { $0.json?["action"]?.stringValue })
+                    return actions.isSuperset(of: ["job_start", "job_complete"])
+                }
                 let posts = try sink.posts().compactMap(\.json)
                 let start = try #require(posts.first { $0["action"] == "job_start" })
                 let end = try #require(posts.first { $0["action"] == "job_complete" })

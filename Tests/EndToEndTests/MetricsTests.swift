@@ -100,7 +100,8 @@ extension EndToEnd.Shared {
         func names() async throws {
             try await onCluster { cluster in
                 let told =
-                    try cluster.nodes.map { try cluster.scrape($0) } + cluster.workers.map { try cluster.scrape($0) }
+                    try cluster.nodes.map { try cluster.scrape($0) }
+                    + cluster.workers.filter(\.isRunning).map { try cluster.scrape($0) }
                 var known: Set<String> = []
                 for page in told {
                     for (name, kind) in page.kinds {
