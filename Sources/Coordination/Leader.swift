@@ -218,7 +218,11 @@ public actor Leader: LeaderOffice {
         let batch = takeBatch()
         do {
             return try await commit(batch, office)
-        } catch let error as StoreError where error.code == .conflict || error.code == .data {
+        } catch let error as StoreError where error.code == .conflict {
+            // Most often a claim that another node has granted, while this turn took the offer back.
+            log.info("the database has moved on since this turn was decided (\(error.message)); deciding it anew")
+            return try await isolate(batch, office)
+        } catch let error as StoreError where error.code == .data {
             log.warning("a turn was refused by the database (\(error.message)); repeating its parts one by one")
             return try await isolate(batch, office)
         } catch {

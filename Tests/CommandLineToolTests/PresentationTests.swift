@@ -53,7 +53,10 @@ struct PresentationTests {
         #expect(reader.position == "0:4")
         #expect(reader.take(Array("id: 0:9\ndata: lost".utf8)).isEmpty)
         reader.restart()
+        // What came only in part is asked for again.
+        #expect(reader.position == "0:4")
         #expect(String(decoding: reader.take(Array("id: 0:9\ndata: \n\n".utf8)), as: UTF8.self) == "\n")
+        #expect(reader.position == "0:9")
         #expect(reader.end == nil)
         #expect(reader.take(Array("event: end\ndata: succeeded\n\n".utf8)).isEmpty)
         #expect(reader.end == "succeeded")

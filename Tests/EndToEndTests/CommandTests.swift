@@ -51,9 +51,7 @@ extension EndToEnd.Shared {
                 // With the whole log; the exit status is the run's.
                 let followed = try cluster.client("job", "run", "cli-job", "-f")
                 #expect(followed.status == 0, "\(followed.errors)")
-                withKnownIssue("what a short command wrote was once missing behind the header", isIntermittent: true) {
-                    #expect(followed.output.contains("from the job"), "\(followed.output)")
-                }
+                #expect(followed.output.contains("from the job"), "\(followed.output)")
                 try cluster.waitForRun(of: "cli-job", "succeeded")
                 #expect(try cluster.said("job", "history", "cli-job").contains("succeeded"))
                 #expect(try cluster.count("successCount", of: "cli-job") == 1)

@@ -61,6 +61,18 @@ struct OutputLogTests {
         #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path) == [])
     }
 
+    @Test("a log that is removed while it is read is missing from there on, not at its end")
+    func removed() throws {
+        let scratch = try Scratch()
+        let log = try OutputLog(path: "\(scratch.path)/log", limit: 400)
+        try log.write(text(50))
+        log.finish()
+        #expect(log.read(from: 0, limit: 20).next == 20)
+        log.remove()
+        let piece = log.read(from: 20, limit: 1000)
+        #expect(piece.isMissing && piece.bytes.isEmpty && piece.next == 20)
+    }
+
     @Test("a stored log has the text that its readers saw, whatever its length", arguments: [0, 1, 511, 513, 400_000])
     func packed(count: Int) throws {
         let scratch = try Scratch()

@@ -12,6 +12,9 @@ struct LogFollower: Sendable {
         private var buffer: [UInt8] = []
         private var data: [[UInt8]] = []
         private var event = ""
+        /// Of the event that is coming in.
+        private var id: String?
+        /// Up to which the whole events so far have told the log.
         private(set) var position: String?
         /// The state in which the run ended.
         private(set) var end: String?
@@ -38,7 +41,7 @@ struct LogFollower: Sendable {
             if let value = value("data") {
                 data.append(value)
             } else if let value = value("id") {
-                position = String(decoding: value, as: UTF8.self)
+                id = String(decoding: value, as: UTF8.self)
             } else if let value = value("event") {
                 event = String(decoding: value, as: UTF8.self)
             }
@@ -49,6 +52,7 @@ struct LogFollower: Sendable {
                 data = []
                 event = ""
             }
+            position = id ?? position
             guard event != "end" else {
                 end = data.first.map { String(decoding: $0, as: UTF8.self) } ?? ""
                 return []
@@ -61,6 +65,7 @@ struct LogFollower: Sendable {
             buffer = []
             data = []
             event = ""
+            id = nil
         }
     }
 

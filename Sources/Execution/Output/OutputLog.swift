@@ -181,6 +181,7 @@ final class OutputLog: OutputReceiver {
     }
 
     /// The bytes from a position on, at most so many. Where they were cut out, the mark, and what follows the cut.
+    /// Missing when its file is gone: a log that was stored is removed while somebody reads it.
     func read(from position: Int64, limit: Int) -> LogPiece {
         while true {
             let (extent, isClosed) = state.withLock { state in (self.extent(state), state.isClosed) }
@@ -199,8 +200,8 @@ final class OutputLog: OutputReceiver {
                 return LogPiece(bytes: bytes, next: next, hasEnded: isClosed && next >= extent.total)
             }
             if self.extent == extent {
-                // No segment has come since: somebody removed the file. What is left cannot be told.
-                return LogPiece(bytes: bytes, next: extent.total, hasEnded: isClosed)
+                // No segment has come since: the file was removed. Whoever reads it finds the rest where it is stored.
+                return LogPiece(bytes: [], next: position, hasEnded: true, isMissing: true)
             }
         }
     }
