@@ -1,6 +1,7 @@
 import Domain
 import Foundation
 import Runtime
+import Synchronization
 import Testing
 
 @testable import Execution
@@ -235,6 +236,65 @@ extension LauncherTests {
                 #expect(await left.ended().status == .signalled(9))
                 try await eventually("it is gone", on: bench.loop) { bench.processes(in: name).isEmpty }
             }
+        }
+
+        @Test(
+            "what tidies up takes no group away from a run, however many begin and end meanwhile",
+            .enabled(if: ThisMachine.hasGroups, ThisMachine.why))
+        func tidying() async throws {
+            let groups = try #require(ControlGroups.detect(ControlGroupSettings(), owner: "test-tidying").groups)
+            defer {
+                groups.tidy()
+                groups.removeIdle()
+            }
+            let pool = BlockingPool(threads: 4, queueLimit: 16)
+            let rounds = 100
+            final class Flag: Sendable { let value = Atomic(false) }
+            let isDone = Flag()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    try await pool.run { while !isDone.value.load(ordering: .relaxed) { groups.tidy() } }
+                }
+                try await withThrowingTaskGroup(of: Void.self) { runs in
+                    for taker in 0..<3 {
+                        runs.addTask {
+                            try await pool.run {
+                                for round in 0..<rounds {
+                                    // More at a time than any other has given back.
+                                    let taken = try (0...(round % 3)).map { _ in try groups.take(GroupLimits()) }
+                                    for each in taken {
+                                        #expect(each.occupancy() == .empty, "taker \(taker), round \(round)")
+                                        groups.giveBack(each)
+                                    }
+                                }
+                            }
+                        }
+                    }
+                    defer { isDone.value.store(true, ordering: .relaxed) }
+                    try await runs.waitForAll()
+                }
+                try await group.waitForAll()
+            }
+        }
+
+        @Test(
+            "a group that was taken away, or has refused a command, is given to no other run",
+            .enabled(if: ThisMachine.hasGroups, ThisMachine.why))
+        func lost() throws {
+            let groups = try #require(ControlGroups.detect(ControlGroupSettings(), owner: "test-lost").groups)
+            defer { groups.removeIdle() }
+            let gone = try groups.take(GroupLimits())
+            groups.roots.remove(gone.name)
+            #expect(gone.occupancy() == .gone)
+            groups.giveBack(gone)
+            let spoiled = try groups.take(GroupLimits())
+            #expect(spoiled.name != gone.name && spoiled.occupancy() == .empty)
+            spoiled.spoil()
+            groups.giveBack(spoiled)
+            let fresh = try groups.take(GroupLimits())
+            #expect(fresh.name != spoiled.name && fresh.occupancy() == .empty)
+            groups.giveBack(fresh)
+            #expect(try groups.take(GroupLimits()).name == fresh.name)
         }
 
         @Test(

@@ -62,7 +62,8 @@ public final class ControlGroups: Sendable {
     let roots: GroupRoots
     private struct State {
         var idle: [RunGroup] = []
-        /// Names of those that are given out.
+        /// Names of those that are given out, or are being made or made ready for it: `tidy` must not find one that is
+        /// neither here nor idle, or a run gets a group that is gone.
         var used: Set<String> = []
         var next = 0
         /// Names of those that a former process of this worker has left.
@@ -88,12 +89,6 @@ public final class ControlGroups: Sendable {
     /// A group with these limits. Blocks for microseconds, or half a millisecond when one must be made.
     /// - Throws: `LaunchError` when a limit cannot be set.
     func take(_ wanted: GroupLimits) throws(LaunchError) -> RunGroup {
-        let group = try find(wanted)
-        state.withLock { _ = $0.used.insert(group.name) }
-        return group
-    }
-
-    private func find(_ wanted: GroupLimits) throws(LaunchError) -> RunGroup {
         let limits = wanted.reduced(to: capabilities.enforced, has: roots)
         if let group = idle(for: limits) {
             do throws(LaunchError) {
@@ -101,7 +96,7 @@ public final class ControlGroups: Sendable {
                 return group
             } catch {
                 // What a former run has left in it (pages of its files, say) does not fit into the new limit.
-                group.remove()
+                drop(group)
             }
         }
         let group = try make()
@@ -109,25 +104,31 @@ public final class ControlGroups: Sendable {
             try group.set(limits)
             return group
         } catch {
-            group.remove()
+            drop(group)
             throw error
         }
     }
 
+    private func drop(_ group: RunGroup) {
+        group.remove()
+        state.withLock { _ = $0.used.remove(group.name) }
+    }
+
     /// After the run. A group that is not empty is abandoned; `tidy` removes it when it has become so.
     func giveBack(_ group: RunGroup) {
-        guard group.isEmpty() else {
+        let occupancy = group.occupancy()
+        guard occupancy != .occupied else {
             group.close()
             state.withLock { _ = $0.used.remove(group.name) }
             return
         }
         let isKept = state.withLock { state in
+            guard state.idle.count < Self.keptIdle, occupancy == .empty, !group.isSpent else { return false }
             state.used.remove(group.name)
-            guard state.idle.count < Self.keptIdle, !group.isSpent else { return false }
             state.idle.append(group)
             return true
         }
-        if !isKept { group.remove() }
+        if !isKept { drop(group) }
     }
 
     /// The group of a run that a former process of this worker has started; nil when it is gone.
@@ -165,9 +166,7 @@ public final class ControlGroups: Sendable {
             let isKnown = state.withLock { state in
                 state.used.contains(name) || state.left.contains(name) || state.idle.contains { $0.name == name }
             }
-            // One that is just being made has a higher number than any that was there.
-            let isNew = (GroupRoots.number(of: name) ?? 0) >= state.withLock { $0.next } - 1
-            if !isKnown, !isNew { roots.remove(name) }
+            if !isKnown { roots.remove(name) }
         }
     }
 
@@ -184,25 +183,35 @@ public final class ControlGroups: Sendable {
     private func idle(for limits: GroupLimits) -> RunGroup? {
         state.withLock { state in
             guard !state.idle.isEmpty else { return nil }
-            if let index = state.idle.lastIndex(where: { $0.limits == limits }) { return state.idle.remove(at: index) }
-            return state.idle.removeLast()
+            let index = state.idle.lastIndex { $0.limits == limits } ?? state.idle.count - 1
+            let group = state.idle.remove(at: index)
+            state.used.insert(group.name)
+            return group
         }
     }
 
     private func make() throws(LaunchError) -> RunGroup {
         for _ in 0..<Self.nameTries {
-            let number = state.withLock { state in
+            let name = state.withLock { state in
                 defer { state.next += 1 }
-                return state.next
+                let name = GroupRoots.name(state.next)
+                state.used.insert(name)
+                return name
             }
-            let name = GroupRoots.name(number)
             // Left by a former process of this worker, and not to be had.
-            guard !roots.exists(name) else { continue }
-            try roots.make(name)
-            if let group = RunGroup(name: name, roots: roots) { return group }
-            let failure = FileFailure.launch("cannot open the control group '\(name)'")
-            roots.remove(name)
-            throw failure
+            guard !roots.exists(name) else {
+                state.withLock { _ = $0.used.remove(name) }
+                continue
+            }
+            do throws(LaunchError) {
+                try roots.make(name)
+                if let group = RunGroup(name: name, roots: roots) { return group }
+                throw FileFailure.launch("cannot open the control group '\(name)'")
+            } catch {
+                roots.remove(name)
+                state.withLock { _ = $0.used.remove(name) }
+                throw error
+            }
         }
         throw LaunchError("no control group can be made: all names are taken by former runs that do not end")
     }

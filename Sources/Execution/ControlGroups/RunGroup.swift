@@ -49,7 +49,7 @@ final class RunGroup: Sendable {
 
     var limits: GroupLimits? { state.withLock { $0.limits } }
 
-    /// Not to be used again: kernels from 6.14 on kill what is born in a group on which `cgroup.kill` was ever used
+    /// Not to be used again: it has refused a command, or was killed. Kernels from 6.14 on kill what is born in a group on which `cgroup.kill` was ever used
     /// (they compare with the count of kills in the parent's group).
     var isSpent: Bool { state.withLock { $0.isSpent } }
 
@@ -153,12 +153,21 @@ final class RunGroup: Sendable {
         return GroupFile.numbers(GroupFile.read(path(root, "cgroup.procs")))
     }
 
-    func isEmpty() -> Bool {
-        guard let root = roots.all.first else { return true }
-        // A group that is gone is empty; one that cannot be read is not known to be.
-        guard let bytes = GroupFile.read(path(root, "cgroup.procs")) else { return errno == ENOENT || errno == ENODEV }
-        return bytes.isEmpty
+    enum Occupancy { case empty, occupied, gone }
+
+    func occupancy() -> Occupancy {
+        guard let root = roots.all.first else { return .empty }
+        // One that cannot be read is not known to be empty.
+        guard let bytes = GroupFile.read(path(root, "cgroup.procs")) else {
+            return errno == ENOENT || errno == ENODEV ? .gone : .occupied
+        }
+        return bytes.isEmpty ? .empty : .occupied
     }
+
+    func isEmpty() -> Bool { occupancy() != .occupied }
+
+    /// It has refused a command: it is not given to another one.
+    func spoil() { state.withLock { $0.isSpent = true } }
 
     /// Its processes as they can be signalled: a number that was freed and given to a stranger meanwhile is left out.
     func members() -> [ProcessMember] {

@@ -323,6 +323,7 @@ public final class SpawnLauncher: ProcessLauncher {
             usleep(pause)
         }
         guard result.error == 0 else {
+            if UInt32(bitPattern: result.step) == CSPAWN_STEP_CONTROL_GROUP.rawValue { program.group?.spoil() }
             if let task, task.stock == nil, UInt32(bitPattern: result.step) == CSPAWN_STEP_EXECUTE.rawValue,
                 [ENOENT, EACCES, ENOEXEC].contains(result.error)
             {
