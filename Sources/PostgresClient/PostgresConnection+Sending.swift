@@ -33,7 +33,7 @@ extension PostgresConnection {
         case .script(let sql):
             inFlight.append(request)
             return wire.leavePipeline() && wire.sendScript(sql)
-        case .housekeeping(let sql):
+        case .housekeeping(let sql), .plain(let sql):
             inFlight.append(request)
             return wire.sendPlain(sql) && wire.sendSync()
         case .prepare(let statement):

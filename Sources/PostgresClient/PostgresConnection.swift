@@ -38,15 +38,33 @@ public actor PostgresConnection {
     private static let cancellers = BlockingPool(threads: 1, queueLimit: 16)
 
     /// Connects, trying each address of the host in turn.
-    /// - Throws: `PostgresError.connection` with the server's or the network's reason; `.invalidRequest` for a URL that
-    ///   cannot be read; `CancellationError`.
+    /// - Throws: `PostgresError.connection` with the server's or the network's reason, or because a pooler stands
+    ///   between; `.invalidRequest` for a URL that cannot be read; `CancellationError`.
     public static func connect(_ configuration: PostgresConfiguration, loop: EventLoop) async throws
         -> PostgresConnection
     {
         let wire = try await Connector(loop: loop).connect(configuration)
         let connection = PostgresConnection(wire, loop: loop)
         try await connection.open()
+        try await connection.verify(within: configuration.connectTimeout)
         return connection
+    }
+
+    /// A pooler invents the number of the process that it names at the start. Behind one, a statement that this session
+    /// has prepared may be another session's where it is executed: nothing may be prepared before this is known.
+    private func verify(within limit: Duration) async throws {
+        do {
+            let results = try await submit(.plain("SELECT pg_backend_pid()"), limit)
+            let process = results.first?.rows.first?.string(0) ?? "none"
+            guard process != String(backendPID) else { return }
+            throw PostgresError(
+                .connection,
+                "the server's process is \(process) instead of \(backendPID): probably a connection pooler stands "
+                    + "between; a direct connection to PostgreSQL is needed")
+        } catch {
+            close()
+            throw error
+        }
     }
 
     private init(_ wire: Wire, loop: EventLoop) {

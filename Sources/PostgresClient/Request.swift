@@ -7,6 +7,8 @@ final class Request {
         case statements([Statement], [EncodedParameters], isTransaction: Bool)
         case script(String)
         case prepare(PreparedStatement)
+        /// One statement without a name of its own in the session, and without parameters. Its result is text.
+        case plain(String)
         /// For the session's own order: ROLLBACK, DEALLOCATE. Nobody waits for it.
         case housekeeping(String)
     }
@@ -53,6 +55,7 @@ final class Request {
         case .statements(let statements, _, let isTransaction):
             if isTransaction, position == 0 || position == statements.count - 1 { return }
             results.append(PostgresResult(cells))
+        case .plain: results.append(PostgresResult(cells))
         case .script, .prepare, .housekeeping: break
         }
     }
