@@ -49,8 +49,8 @@ final class RunGroup: Sendable {
 
     var limits: GroupLimits? { state.withLock { $0.limits } }
 
-    /// Not to be used again: it has refused a command, or was killed (kernels from 6.14 on kill what is born in a group on
-    /// which `cgroup.kill` was ever used: they compare with the count of kills in the parent's group).
+    /// Not to be used again: it has refused a command, or was killed (kernels from 6.14 on kill what is born in a
+    /// group on which `cgroup.kill` was ever used: they compare with the count of kills in the parent's group).
     var isSpent: Bool { state.withLock { $0.isSpent } }
 
     /// Closes what a child needs; the rest goes by paths.
