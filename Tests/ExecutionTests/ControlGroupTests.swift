@@ -298,6 +298,26 @@ extension LauncherTests {
         }
 
         @Test(
+            "runs that follow each other in the same group do not pay for the processor time of the former ones",
+            .enabled(if: ThisMachine.enforces(.cpu), ThisMachine.why))
+        func freshQuota() async throws {
+            try await withBench { bench in
+                // Each uses much of what the least quota gives for a second.
+                let spin = "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done"
+                let begin = ContinuousClock.now
+                for number in 1...12 {
+                    let end = try await bench.run(
+                        sampleOffer(
+                            attempt(number), command: spin, resources: Resources(cpus: 0.001, memory: 0, disk: 0)))
+                    #expect(end.status == .exited(code: 0))
+                }
+                #expect(bench.groupNames().count == 1)
+                // Without a quota of their own, each would wait for the next second.
+                #expect(ContinuousClock.now - begin < .seconds(8))
+            }
+        }
+
+        @Test(
             "without control groups a whole tree ends as well, and one that cannot be enforced is announced",
             arguments: [true, false])
         func without(isWanted: Bool) async throws {

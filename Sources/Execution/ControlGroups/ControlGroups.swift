@@ -90,14 +90,17 @@ public final class ControlGroups: Sendable {
     /// - Throws: `LaunchError` when a limit cannot be set.
     func take(_ wanted: GroupLimits) throws(LaunchError) -> RunGroup {
         let limits = wanted.reduced(to: capabilities.enforced, has: roots)
-        if let group = idle(for: limits) {
+        while let group = idle(for: limits) {
             do throws(LaunchError) {
-                try group.set(limits)
-                return group
+                // Somebody else may have removed it.
+                if roots.isWhole(group.name) {
+                    try group.set(limits)
+                    return group
+                }
             } catch {
                 // What a former run has left in it (pages of its files, say) does not fit into the new limit.
-                drop(group)
             }
+            drop(group)
         }
         let group = try make()
         do throws(LaunchError) {

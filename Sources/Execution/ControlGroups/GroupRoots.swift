@@ -40,6 +40,9 @@ struct GroupRoots: Hashable, Sendable {
 
     func exists(_ name: String) -> Bool { all.contains { access("\($0.path)/\(name)", F_OK) == 0 } }
 
+    /// In each of the hierarchies.
+    func isWhole(_ name: String) -> Bool { all.allSatisfy { access("\($0.path)/\(name)", F_OK) == 0 } }
+
     /// Groups of runs, whoever has made them.
     func names() -> Set<String> {
         var names: Set<String> = []

@@ -79,6 +79,8 @@ final class RunGroup: Sendable {
             if before == nil || before?.quota != limits.quota { try setQuota(limits.quota) }
             if before == nil || before?.weight != limits.weight { try setWeight(limits.weight) }
             if before == nil || before?.processes != limits.processes { try setProcesses(limits.processes) }
+        } else if let quota = limits.quota {
+            try refill(quota)
         }
         let kills = limits.memoryBytes == nil ? 0 : killCount()
         state.withLock { state in
@@ -118,6 +120,14 @@ final class RunGroup: Sendable {
             try put("\(GroupLimits.period)", "cpu.cfs_period_us", root)
             try put("\(quota)", "cpu.cfs_quota_us", root)
         }
+    }
+
+    /// What former runs in this group have used up of the current second is not the next one's: else short runs that
+    /// follow each other would stand still until the second is over. The kernel makes a quota whole that is written.
+    private func refill(_ quota: Int64) throws(LaunchError) {
+        guard let root = roots.cpu else { return }
+        let text = root.isVersion2 ? "\(quota) \(GroupLimits.period)" : "\(quota)"
+        try put(text, root.isVersion2 ? "cpu.max" : "cpu.cfs_quota_us", root)
     }
 
     private func setWeight(_ weight: Int64) throws(LaunchError) {
