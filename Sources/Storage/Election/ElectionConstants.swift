@@ -31,6 +31,9 @@ extension ElectionConstants {
             ("idle_in_transaction_session_timeout", String(Self.milliseconds(idleInTransaction))),
             // Statements here are short; compiling one would take longer than executing it.
             ("jit", "off"),
+            // Each statement finds its rows by index and is planned once for all. Left to itself the server plans anew
+            // each time, or for the tables as they were when they were empty: then every statement reads them whole.
+            ("plan_cache_mode", "force_generic_plan"), ("enable_seqscan", "off"),
         ]
         configuration.serverSettings += tcpServerSettings
         configuration.clientSettings += tcpClientSettings
