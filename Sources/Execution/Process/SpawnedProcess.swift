@@ -30,6 +30,7 @@ actor SpawnedProcess: RunningProcess {
     private var killFrom: MonotonicInstant?
     private var wasEnded = false
     private var outputProblem: String?
+    private var isSandboxCleared = false
     private var whenExited: CheckedContinuation<Void, Never>?
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
@@ -143,9 +144,14 @@ actor SpawnedProcess: RunningProcess {
     }
 
     func conclude(_ footer: String) async {
-        let (logs, attempt) = (self.logs, self.attempt)
+        let (logs, attempt, directory) = (self.logs, self.attempt, self.directory)
         // A pool that is shut down leaves the log to the next start, which sends it as it is.
-        try? await files.run { logs.close(attempt, footer: footer) }
+        let isCleared = try? await files.run {
+            logs.close(attempt, footer: footer)
+            // Most sandboxes are empty: one way to the pool will do. What takes longer must not hold up the report.
+            return directory.clearSandbox(attempt)
+        }
+        isSandboxCleared = isCleared ?? false
     }
 
     func news() async -> String? {
@@ -158,7 +164,7 @@ actor SpawnedProcess: RunningProcess {
         let directory = self.directory
         let attempt = self.attempt
         // A pool that is shut down leaves the sandbox to the next start, which removes it.
-        if (try? await files.run { directory.removeSandbox(attempt) }) == false {
+        if !isSandboxCleared, (try? await files.run { directory.removeSandbox(attempt) }) == false {
             logOutput("the working directory of \(attempt) could not be removed")
         }
         whenDiscarded()

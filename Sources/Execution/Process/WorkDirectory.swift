@@ -6,11 +6,13 @@ import Runtime
 ///
 ///     <root>/journal, lock
 ///     <root>/runs/<run>-<attempt>/      sandbox, while the try runs
+///     <root>/spare/                     empty sandboxes of former tries
 ///     <root>/logs/<run>-<attempt>.log   output, kept for a while
 struct WorkDirectory: Sendable {
     let root: String
     private var runs: String { "\(root)/runs" }
     private var logs: String { "\(root)/logs" }
+    private let spare: SpareSandboxes
 
     /// Makes what is missing. Sandboxes must be reachable for other users, everything else is the worker's own.
     /// - Throws: `LaunchError`.
@@ -24,6 +26,8 @@ struct WorkDirectory: Sendable {
         try Self.make(path, mode: 0o711, mayBelongToOthers: true)
         try Self.make("\(path)/runs", mode: 0o711, mayBelongToOthers: false)
         try Self.make("\(path)/logs", mode: 0o700, mayBelongToOthers: false)
+        try Self.make("\(path)/spare", mode: 0o700, mayBelongToOthers: false)
+        spare = SpareSandboxes(directory: "\(path)/spare")
     }
 
     /// The mode does not depend on the umask. A root that exists keeps its own: it is the operator's.
@@ -51,6 +55,7 @@ struct WorkDirectory: Sendable {
     /// A fresh directory that belongs to the user the command runs as.
     func makeSandbox(_ attempt: AttemptID, owner: UserIdentity?) throws(LaunchError) -> String {
         let path = sandbox(attempt)
+        if spare.take(owner: owner, at: path) { return path }
         if mkdir(path, 0o700) != 0 {
             // Left by a former process of the worker: what is in it is another try's.
             guard errno == EEXIST, DirectoryTree.remove(path), mkdir(path, 0o700) == 0 else {
@@ -65,7 +70,14 @@ struct WorkDirectory: Sendable {
         return path
     }
 
-    func removeSandbox(_ attempt: AttemptID) -> Bool { DirectoryTree.remove(sandbox(attempt)) }
+    func removeSandbox(_ attempt: AttemptID) -> Bool {
+        spare.give(sandbox(attempt)) || DirectoryTree.remove(sandbox(attempt))
+    }
+
+    /// What costs little: false when there is something in it.
+    func clearSandbox(_ attempt: AttemptID) -> Bool {
+        spare.give(sandbox(attempt)) || rmdir(sandbox(attempt)) == 0
+    }
 
     /// Names of sandboxes that are there, for `removeSandbox(named:)`.
     func sandboxNames() -> [String] { DirectoryListing.names(runs) }
