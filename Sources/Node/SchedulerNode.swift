@@ -212,7 +212,7 @@ struct Parts: Sendable {
                 verifier: verifier, clock: clock, log: log, wantsCertificate: tls?.internalProtocolIsMutual ?? false),
             metrics: NodeMetrics(
                 node: node, leader: leader, elector: elector, outbox: stores.outbox,
-                pools: [("reads", reads), ("work", work)], timekeeper: loop))
+                pools: [("reads", reads), ("work", work)], timekeeper: loop, tls: tls))
     }
 
     private static func routes(

@@ -117,7 +117,7 @@ public struct WorkerHost: Sendable {
         let routes = SignedRoutes(
             verifier: verifier, clock: clock, log: log,
             wantsCertificate: configuration.tls?.internalProtocolIsMutual ?? false)
-        let server = server(Self.handler(agent, launcher.logs, routes, description))
+        let server = server(Self.handler(agent, launcher.logs, routes, description, configuration.tls))
         let port = try await server.start()
         log.notice(
             "listening on \(configuration.host):\(port), offering \(description.capacity.cpus) cpus, "
@@ -170,7 +170,8 @@ public struct WorkerHost: Sendable {
     private static let lastLogs = Duration.seconds(3)
 
     private static func handler(
-        _ agent: WorkerAgent, _ logs: LogSpool, _ routes: SignedRoutes, _ description: WorkerDescription
+        _ agent: WorkerAgent, _ logs: LogSpool, _ routes: SignedRoutes, _ description: WorkerDescription,
+        _ tls: ClusterTLS?
     ) -> HTTPHandler {
         var router = HTTPRouter()
         routes.on(&router, WorkerPath.offer) { body, _ in
@@ -198,7 +199,7 @@ public struct WorkerHost: Sendable {
             ])
         }
         router.on(.get, NodeMetrics.path, metadata: open) { _ in
-            .metrics(WorkerMetrics.page(await agent.figures, of: description))
+            .metrics(WorkerMetrics.page(await agent.figures, of: description, tls: tls))
         }
         let complete = router
         return { request in

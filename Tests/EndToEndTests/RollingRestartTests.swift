@@ -47,9 +47,10 @@ extension EndToEnd {
             }
         }
 
-        private static func restart(_ node: ClusterProcess, _ cluster: Cluster) throws {
+        /// - Parameter executable: nil: the one that it was.
+        static func restart(_ node: ClusterProcess, _ cluster: Cluster, executable: String? = nil) throws {
             try node.stop()
-            try node.startAgain()
+            try node.startAgain(executable: executable)
             try cluster.wait("\(node.name) is ready") {
                 // It may not listen yet.
                 (try? cluster.request("GET", node.url + "/health"))?.json?["database"] == "ok"
@@ -58,14 +59,16 @@ extension EndToEnd {
         }
 
         /// Takes nothing new, finishes what it holds, is restarted, and takes part again.
-        private static func restart(worker: ClusterProcess, _ cluster: Cluster, _ starts: Starts) throws {
+        static func restart(
+            worker: ClusterProcess, _ cluster: Cluster, _ starts: Starts, executable: String? = nil
+        ) throws {
             #expect(
                 try cluster.leaderRequest("POST", "/carillon/v1/workers/\(worker.name)/drain").status == 200)
             try cluster.wait("\(worker.name) holds nothing") {
                 try TestHTTP.request("GET", worker.url + "/health").json?["held"]?.int64Value == 0
             }
             try worker.stop()
-            try worker.startAgain()
+            try worker.startAgain(executable: executable)
             try cluster.wait("\(worker.name) is back, and still drained") {
                 try cluster.workerStates()[worker.name] == "draining"
             }

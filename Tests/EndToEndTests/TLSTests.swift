@@ -112,7 +112,14 @@ extension EndToEnd {
                 let files = try certificate(of: node, in: authority)
                 #expect(try shown(by: node, authority).contains("CN = \(node.name)"))
 
-                let renewed = try authority.issue("renewed")
+                let end = "carillon_certificate_expiry_timestamp_seconds"
+                let days = try (cluster.nodes + cluster.workers).filter(\.isRunning).map { member in
+                    let told = try cluster.request("GET", member.url + "/metrics/prometheus").text
+                    return ((try Scrape(told)(end) ?? 0) - Date().timeIntervalSince1970) / 86_400
+                }
+                #expect(days.allSatisfy { (59...60).contains($0) }, "\(days)")
+
+                let renewed = try authority.issue("renewed", days: 90)
                 try replace(files.certificate, by: renewed.certificate)
                 try replace(files.key, by: renewed.key)
                 try node.send(SIGHUP)
@@ -120,6 +127,8 @@ extension EndToEnd {
                     try shown(by: node, authority).contains("CN = renewed")
                 }
                 #expect(try cluster.request("GET", node.url + "/health").status == 200)
+                let told = try Scrape(try cluster.request("GET", node.url + "/metrics/prometheus").text)(end) ?? 0
+                #expect(told > Date().timeIntervalSince1970 + 89 * 86_400)
 
                 try Data("nonsense".utf8).write(to: URL(fileURLWithPath: files.certificate))
                 try node.send(SIGHUP)

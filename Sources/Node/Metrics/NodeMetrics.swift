@@ -17,6 +17,8 @@ struct NodeMetrics: Sendable {
     let outbox: OutboxStore
     let pools: [(name: String, pool: PostgresPool)]
     let timekeeper: any Timekeeper
+    /// Nil: this node serves HTTP.
+    var tls: ClusterTLS?
 
     func register(on router: inout HTTPRouter) {
         let open = RouteMetadata(audience: .anyNode, needsKey: false, tag: "health")
@@ -32,8 +34,17 @@ struct NodeMetrics: Sendable {
         await work(&page)
         counted(&page)
         await database(&page)
+        Self.certificate(tls, &page)
         page.add(ProcessFigures.now())
         return page
+    }
+
+    /// Of a node's or a worker's server; left out where it has none.
+    static func certificate(_ tls: ClusterTLS?, _ page: inout MetricsPage) {
+        guard let end = tls?.server?.facts.notAfterSeconds else { return }
+        page.add(
+            "carillon_certificate_expiry_timestamp_seconds", .gauge,
+            "When the certificate ends that this server shows, in seconds since 1970.", Double(end))
     }
 
     private func election(_ page: inout MetricsPage) {

@@ -4,7 +4,7 @@ import Runtime
 
 /// `/metrics/prometheus` of a worker.
 enum WorkerMetrics {
-    static func page(_ figures: WorkerFigures, of worker: WorkerDescription) -> MetricsPage {
+    static func page(_ figures: WorkerFigures, of worker: WorkerDescription, tls: ClusterTLS?) -> MetricsPage {
         var page = MetricsPage()
         page.add(
             "carillon_build_info", .gauge, "Version and name of this worker.",
@@ -33,6 +33,7 @@ enum WorkerMetrics {
         add("cpus", "Processors", figures.used.cpus, worker.capacity.cpus, to: &page)
         add("memory_bytes", "Memory", figures.used.memory * 1_048_576, worker.capacity.memory * 1_048_576, to: &page)
         add("disk_bytes", "Disk", figures.used.disk * 1_048_576, worker.capacity.disk * 1_048_576, to: &page)
+        NodeMetrics.certificate(tls, &page)
         page.add(ProcessFigures.now())
         return page
     }

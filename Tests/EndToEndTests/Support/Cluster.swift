@@ -24,6 +24,8 @@ final class Cluster {
         /// More words for each node's and each worker's command line.
         var nodeArguments: [String] = []
         var workerArguments: [String] = []
+        /// What members are, and what makes the schema; nil: the executable that was built with the tests.
+        var executable: String?
         /// A server of the test's own, for tests that stop it; nil: a fresh database on the shared one.
         var postgres: TestPostgres?
         /// An ordinary role that owns the database and that all members use; nil: the superuser.
@@ -161,7 +163,7 @@ final class Cluster {
         try "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n".write(
             toFile: secret, atomically: true, encoding: .utf8)
         try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: secret)
-        _ = try carillon(["migrate", "--database-url", ownerURL])
+        try migrate(with: options.executable ?? Executable.path)
         key = try carillon(
             ["key", "create", "--database-url", databaseURL, "--title", "test", "--privilege", "admin"]
         ).trimmingCharacters(in: .whitespacesAndNewlines)
@@ -173,6 +175,12 @@ final class Cluster {
         try wait("the leader knows \(names.sorted())") {
             names.isSubset(of: Set((try? self.workerStates().keys.map { $0 }) ?? []))
         }
+    }
+
+    /// Brings the schema to the executable's version.
+    func migrate(with executable: String) throws {
+        let result = try Executable.run(executable, ["migrate", "--database-url", ownerURL])
+        guard result.status == 0 else { throw Failure(description: "carillon migrate: \(result.errors)") }
     }
 
     // MARK: Members
@@ -189,7 +197,7 @@ final class Cluster {
         let wrapper = try options.nodeWrapper?(folder, name) ?? []
         let node = try ClusterProcess(
             name, url: url, folder: folder, words: words + certificates + options.nodeArguments + arguments,
-            wrapper: host + wrapper)
+            wrapper: host + wrapper, executable: options.executable)
         nodes.append(node)
         return node
     }
@@ -207,7 +215,7 @@ final class Cluster {
             ] + (geteuid() == 0 ? ["--default-user", "root"] : [])
         let worker = try ClusterProcess(
             name, url: url, folder: folder, words: words + certificates + options.workerArguments + arguments,
-            wrapper: host + wrapper)
+            wrapper: host + wrapper, executable: options.executable)
         workers.append(worker)
         return worker
     }

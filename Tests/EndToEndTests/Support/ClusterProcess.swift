@@ -4,8 +4,10 @@ import Foundation
 final class ClusterProcess {
     let name: String
     let url: String
-    /// The whole command line.
+    /// The command line is made of the wrapper's words, the executable's path, and its own words.
+    private let wrapper: [String]
     private let words: [String]
+    private var executable: String
     private let logPath: String
     private var guardian: Guardian?
 
@@ -13,12 +15,17 @@ final class ClusterProcess {
     /// - Parameters:
     ///   - words: what follows `carillon`.
     ///   - wrapper: words of a command that executes those that follow.
-    init(_ name: String, url: String, folder: String, words: [String], wrapper: [String] = []) throws {
+    ///   - executable: nil: the one that was built with the tests.
+    init(
+        _ name: String, url: String, folder: String, words: [String], wrapper: [String] = [], executable: String? = nil
+    ) throws {
         self.name = name
         self.url = url
-        self.words = wrapper + [Executable.path] + words
+        self.wrapper = wrapper
+        self.words = words
+        self.executable = executable ?? Executable.path
         logPath = "\(folder)/\(name).log"
-        guardian = try Guardian(self.words, log: logPath)
+        guardian = try Guardian(wrapper + [self.executable] + words, log: logPath)
     }
 
     var pid: pid_t? { guardian?.pid }
@@ -59,11 +66,12 @@ final class ClusterProcess {
         }
     }
 
-    /// Starts it again with the same command line.
-    func startAgain(arguments: [String] = []) throws {
+    /// Starts it again with the same command line, and another executable if one is given.
+    func startAgain(arguments: [String] = [], executable: String? = nil) throws {
         guard !isRunning else { throw Cluster.Failure(description: "\(name) runs already") }
         guardian?.end()
-        guardian = try Guardian(words + arguments, log: logPath)
+        if let executable { self.executable = executable }
+        guardian = try Guardian(wrapper + [self.executable] + words + arguments, log: logPath)
     }
 
     /// Ends it for good, whatever its state.
