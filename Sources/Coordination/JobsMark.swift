@@ -11,10 +11,16 @@ public struct JobsMark: Hashable, Sendable {
 
 /// Gives marks while this node leads and is trusted, but for the time in which a change is under way.
 final class JobsMarks: Sendable {
-    private struct State {
-        var office: Leader.Office?
+    /// One kind of things that change.
+    private struct Ledger {
         var generation: UInt64 = 0
         var changesUnderWay = 0
+    }
+
+    private struct State {
+        var office: Leader.Office?
+        var jobs = Ledger()
+        var definitions = Ledger()
     }
 
     private let state = Mutex(State())
@@ -22,26 +28,51 @@ final class JobsMarks: Sendable {
     func begin(_ office: Leader.Office) {
         state.withLock {
             $0.office = office
-            $0.generation += 1
+            $0.jobs.generation += 1
+            $0.definitions.generation += 1
         }
     }
 
     func end() { state.withLock { $0.office = nil } }
 
-    func changeBegins() { state.withLock { $0.changesUnderWay += 1 } }
-
-    /// Whether it was made or not.
-    func changeEnds() {
+    func begins(_ changes: Changes) {
+        guard changes.touchesJobs || changes.touchesDefinitions else { return }
         state.withLock {
-            $0.changesUnderWay -= 1
-            $0.generation += 1
+            if changes.touchesJobs { $0.jobs.changesUnderWay += 1 }
+            if changes.touchesDefinitions { $0.definitions.changesUnderWay += 1 }
+        }
+    }
+
+    /// Whether they were made or not.
+    func ends(_ changes: Changes) {
+        guard changes.touchesJobs || changes.touchesDefinitions else { return }
+        state.withLock {
+            if changes.touchesJobs {
+                $0.jobs.changesUnderWay -= 1
+                $0.jobs.generation += 1
+            }
+            if changes.touchesDefinitions {
+                $0.definitions.changesUnderWay -= 1
+                $0.definitions.generation += 1
+            }
         }
     }
 
     func mark(at now: MonotonicInstant) -> JobsMark? {
         state.withLock {
-            guard let office = $0.office, $0.changesUnderWay == 0, office.trust.isValid(at: now) else { return nil }
-            return JobsMark(term: office.term, generation: $0.generation)
+            guard let office = $0.office, $0.jobs.changesUnderWay == 0, office.trust.isValid(at: now) else {
+                return nil
+            }
+            return JobsMark(term: office.term, generation: $0.jobs.generation)
+        }
+    }
+
+    func definitionsMark(at now: MonotonicInstant) -> DefinitionsMark? {
+        state.withLock {
+            guard let office = $0.office, $0.definitions.changesUnderWay == 0, office.trust.isValid(at: now) else {
+                return nil
+            }
+            return DefinitionsMark(term: office.term, generation: $0.definitions.generation)
         }
     }
 }

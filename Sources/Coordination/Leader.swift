@@ -81,6 +81,10 @@ public actor Leader: LeaderOffice {
     /// marks is what is stored now. Safe from any thread.
     public nonisolated var jobsMark: JobsMark? { marks.mark(at: timekeeper.monotonicNow) }
 
+    public nonisolated var definitionsMark: DefinitionsMark? {
+        marks.definitionsMark(at: timekeeper.monotonicNow)
+    }
+
     public func submit(_ command: LeaderCommand) async throws(DomainError) -> LeaderReply {
         guard state != nil else { throw .notLeader("this node does not lead") }
         guard inbox.count < Self.inboxLimit else {
@@ -265,8 +269,8 @@ public actor Leader: LeaderOffice {
         self.state = state
         publish(due: due, now: now.wall)
         if !changes.isEmpty {
-            if changes.touchesJobs { marks.changeBegins() }
-            defer { if changes.touchesJobs { marks.changeEnds() } }
+            marks.begins(changes)
+            defer { marks.ends(changes) }
             let begin = timekeeper.monotonicNow
             try await store.commit(office.term, changes)
             let took = begin.duration(to: timekeeper.monotonicNow)

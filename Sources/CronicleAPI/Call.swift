@@ -20,6 +20,8 @@ struct Call: Sendable {
     enum Answer: Sendable {
         /// Goes behind `code: 0`.
         case object(JSONObject)
+        /// All of the answer, as `CallContext.isPlain` requests want it, with its line feed.
+        case text([UInt8])
         case response(HTTPResponse)
     }
 
@@ -110,6 +112,11 @@ struct CallContext: Sendable {
         var merged = first
         for (key, value) in second { merged[key] = value }
         return merged
+    }
+
+    /// The answer is JSON text as short as it can be: neither indented nor a script.
+    var isPlain: Bool {
+        request.query == nil || parameters.query["pretty"] == nil && parameters.query["callback"] == nil
     }
 
     /// A text, or a number written as one; nil where there is neither.

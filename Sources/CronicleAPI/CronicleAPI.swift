@@ -14,7 +14,7 @@
 //
 // It refuses to know: sockets, SQL, the other dialect, who leads (the node says so).
 //
-// Caller: the node's pipeline, for each request on whose path `CronicleAPI.owns` says yes.
+// Caller: the node's pipeline, for each request for which `CronicleAPI.route` finds something.
 
 public import Domain
 public import HTTP
@@ -33,12 +33,20 @@ public struct CronicleAPI: Sendable {
     /// Whether requests on that path (as sent) are this dialect's.
     public static func owns(path: String) -> Bool { CroniclePath(path) != nil }
 
-    /// Whether only the leader may answer the request.
-    public func isForLeader(_ request: HTTPRequest) -> Bool {
-        guard case .call(let namespace, let name)? = CroniclePath(request.path),
-            let call = calls[namespace, name]
-        else { return false }
-        return call.audience == .leader && request.method != .options
+    /// What a request asks for.
+    public struct Route: Sendable {
+        let path: CroniclePath
+        let call: Call?
+
+        /// Whether only the leader may answer.
+        public var isForLeader: Bool { call?.audience == .leader }
+    }
+
+    /// Nil for a request that is not this dialect's.
+    public func route(_ request: HTTPRequest) -> Route? {
+        guard let path = CroniclePath(request.path) else { return nil }
+        guard case .call(let namespace, let name) = path else { return Route(path: path, call: nil) }
+        return Route(path: path, call: calls[namespace, name])
     }
 
     /// What a client is told that has to go elsewhere, or has come while nobody leads: the body of a 302 or of a 200.
@@ -57,18 +65,17 @@ public struct CronicleAPI: Sendable {
     }
 
     /// - Parameter known: who sent it, where the request itself does not say so any more; nil: its credentials say so.
-    public func answer(_ request: HTTPRequest, for known: Principal? = nil) async -> HTTPResponse {
-        guard let path = CroniclePath(request.path) else { return CronicleAnswer.page(notFound: request.path) }
+    public func answer(_ request: HTTPRequest, on route: Route, for known: Principal? = nil) async -> HTTPResponse {
         let parameters: CronicleParameters
         do { parameters = try CronicleParameters(request) } catch { return CronicleAnswer.badRequest }
-        switch path {
+        switch route.path {
         case .root: return CronicleAnswer.page(notFound: request.path)
         case .unknownNamespace(let name):
             return CronicleAnswer.failure(CronicleFailure(1, "Unsupported API: \(name)"), to: request)
         case .incomplete:
             return CronicleAnswer.failure(CronicleFailure(1, "Invalid API URL: \(request.path)"), to: request)
         case .call(let namespace, let name):
-            guard let call = calls[namespace, name] else {
+            guard let call = route.call else {
                 return CronicleAnswer.failure(
                     CronicleFailure(1, "Unsupported API: \(namespace)/api_\(name)"), to: request)
             }
@@ -84,6 +91,7 @@ public struct CronicleAPI: Sendable {
         do {
             switch try await call.body(context) {
             case .object(let object): return CronicleAnswer.success(object, to: context.request, fresh: call.isFresh)
+            case .text(let bytes): return CronicleAnswer.text(bytes)
             case .response(var response):
                 response.headers["Access-Control-Allow-Origin"] = "*"
                 return response

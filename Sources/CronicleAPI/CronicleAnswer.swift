@@ -15,6 +15,9 @@ enum CronicleAnswer {
         return response
     }
 
+    /// An answer that is written already.
+    static func text(_ bytes: [UInt8]) -> HTTPResponse { crossOrigin(.json(bytes: bytes)) }
+
     static func failure(_ failure: CronicleFailure, to request: HTTPRequest) -> HTTPResponse {
         json(["code": failure.code, "description": .string(failure.description)], to: request)
     }

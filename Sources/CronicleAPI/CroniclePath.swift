@@ -10,6 +10,11 @@ enum CroniclePath: Equatable {
 
     /// Nil where the path is not this dialect's.
     init?(_ path: String) {
+        // Nearly every call, which is worth not to be taken apart with care.
+        if let call = Self.plain(path) {
+            self = call
+            return
+        }
         if path == "/api" || path == "/api/" {
             self = .root
             return
@@ -18,7 +23,7 @@ enum CroniclePath: Equatable {
         for tree in ["/internal/", "/carillon/", "/v1/scheduler", "/scheduler"] where path.hasPrefix(tree) {
             return nil
         }
-        let segments = path.split(separator: "/", omittingEmptySubsequences: false)
+        let segments = path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
         guard let position = Self.position(of: "api", in: segments) else { return nil }
         let namespace = Self.word(segments[position + 1])
         guard !namespace.isEmpty else { return nil }
@@ -28,7 +33,7 @@ enum CroniclePath: Equatable {
             return
         }
         guard namespace == known, position + 2 < segments.count, case let name = Self.word(segments[position + 2]),
-            !name.isEmpty, namespace.count == segments[position + 1].count
+            !name.isEmpty, namespace.utf8.count == segments[position + 1].count
         else {
             self = .incomplete
             return
@@ -36,13 +41,34 @@ enum CroniclePath: Equatable {
         self = .call(namespace: namespace, name: name)
     }
 
+    /// `/api/app/NAME` and `/api/app/NAME/v1`.
+    private static func plain(_ path: String) -> CroniclePath? {
+        let start = "/api/app/"
+        guard path.utf8.starts(with: start.utf8) else { return nil }
+        let rest = path.utf8.dropFirst(start.utf8.count)
+        let name = rest.prefix(while: isWordByte)
+        guard !name.isEmpty, name.endIndex == rest.endIndex || rest[name.endIndex] == UInt8(ascii: "/") else {
+            return nil
+        }
+        return .call(namespace: "app", name: String(decoding: name, as: UTF8.self))
+    }
+
     /// The first segment of that name that is followed by another one.
-    private static func position(of name: String, in segments: [Substring]) -> Int? {
-        segments.indices.dropLast().dropFirst().first { segments[$0] == name }
+    private static func position(of name: String, in segments: [Substring.UTF8View]) -> Int? {
+        segments.indices.dropLast().dropFirst().first { segments[$0].elementsEqual(name.utf8) }
     }
 
     /// The beginning of a segment that consists of word characters.
-    private static func word(_ segment: Substring) -> String {
-        String(segment.prefix { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_") })
+    private static func word(_ segment: Substring.UTF8View) -> String {
+        String(decoding: segment.prefix(while: isWordByte), as: UTF8.self)
+    }
+
+    private static func isWordByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"):
+            true
+        default: false
+        }
     }
 }

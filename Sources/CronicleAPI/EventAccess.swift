@@ -7,11 +7,11 @@ struct EventAccess: Sendable {
     let principal: Principal
     /// Of the groups that the caller holds.
     private let held: [WorkerGroup]
-    private let groups: Set<String>
+    private let groups: [String: WorkerGroup]
 
     init(_ principal: Principal, _ catalogue: Catalogue) {
         self.principal = principal
-        groups = Set(catalogue.groups.keys)
+        groups = catalogue.groups
         held = (principal.limits.groups ?? []).compactMap { catalogue.groups[$0] }
     }
 
@@ -27,7 +27,7 @@ struct EventAccess: Sendable {
     func maySee(target: String) -> Bool {
         guard !isUnlimited, let allowed = principal.limits.groups else { return true }
         if allowed.contains(target) { return true }
-        guard !groups.contains(target) else { return false }
+        guard groups[target] == nil else { return false }
         return held.contains { $0.matches(host: target) }
     }
 
@@ -44,10 +44,12 @@ struct EventAccess: Sendable {
         maySee(category: definition.shownCategory) && maySee(target: definition.shownTarget)
     }
 
+    var seesAll: Bool { principal.seesAll }
+}
+
+extension Principal {
     /// Neither categories nor groups hide anything.
-    var seesAll: Bool {
-        isUnlimited || principal.limits.categories == nil && principal.limits.groups == nil
-    }
+    var seesAll: Bool { has(.admin) || limits.categories == nil && limits.groups == nil }
 }
 
 extension JobDefinition {

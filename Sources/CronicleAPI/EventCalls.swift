@@ -8,18 +8,20 @@ import Timetable
 struct EventCalls: Sendable {
     let dependencies: CronicleDependencies
     private let rules: EventRules
+    private let listing: EventListing
 
     init(_ dependencies: CronicleDependencies) {
         self.dependencies = dependencies
         rules = EventRules(zones: dependencies.zones)
+        listing = EventListing(dependencies.events)
     }
 
     var events: EventOperations { dependencies.events }
 
     var all: [Call] {
         [
-            Call("get_schedule", in: .bodyThenQuery) { try await schedule($0) },
-            Call("get_event", in: .bodyThenQuery) { try await read($0) },
+            Call(raw: "get_schedule", .leader, in: .bodyThenQuery) { try await schedule($0) },
+            Call(raw: "get_event", .leader, in: .bodyThenQuery) { try await read($0) },
             Call("create_event") { try await create($0) },
             Call("update_event") { try await update($0) },
             Call("delete_event") { try await delete($0) },
@@ -32,42 +34,52 @@ struct EventCalls: Sendable {
 
     // MARK: Reading
 
-    private func schedule(_ context: CallContext) async throws -> JSONObject {
+    private func schedule(_ context: CallContext) async throws -> Call.Answer {
         let principal = try await context.authenticate()
-        let access = EventAccess(principal, try await events.catalogue())
         let start = context.integer("offset") ?? 0
         let asked = context.values["limit"] == nil ? Self.defaultLimit : context.integer("limit") ?? 0
-        if access.seesAll, start >= 0, asked > 0 {
-            let jobs = try await events.jobs(offset: start, limit: asked)
-            let count = try await events.count()
-            return [
-                "rows": .array(jobs.map { .object(EventShape($0).object) }), "list": Page.header(count: count),
-            ]
+        if principal.seesAll, start >= 0, asked >= 0 {
+            if context.isPlain { return try await listing.text(offset: start, limit: asked) }
+            let jobs = try await events.jobs(offset: start, limit: asked == 0 ? nil : asked)
+            return .object(rows(jobs[...], count: try await events.count()))
         }
-        let visible = try await events.jobs().filter { access.maySee($0.definition) }
+        let access = EventAccess(principal, try await events.catalogue())
+        if start >= 0, asked >= 0 {
+            let visible = try await events.jobs(offset: start, limit: asked == 0 ? .max : asked) {
+                access.maySee($0.definition)
+            }
+            return .object(rows(visible.jobs[...], count: Int64(visible.count)))
+        }
+        let visible = try await events.jobs(offset: 0, limit: .max) { access.maySee($0.definition) }.jobs
         let end = start.addingReportingOverflow(asked).partialValue
-        let rows = visible[ScriptSlice.range(start, asked == 0 ? nil : end, of: visible.count)]
-        return [
-            "rows": .array(rows.map { .object(EventShape($0).object) }),
-            "list": Page.header(count: Int64(visible.count)),
-        ]
+        let range = ScriptSlice.range(start, asked == 0 ? nil : end, of: visible.count)
+        return .object(rows(visible[range], count: Int64(visible.count)))
     }
 
-    private func read(_ context: CallContext) async throws -> JSONObject {
+    private func rows(_ jobs: ArraySlice<Job>, count: Int64) -> JSONObject {
+        ["rows": .array(jobs.map { .object(EventShape($0).object) }), "list": Page.header(count: count)]
+    }
+
+    private func read(_ context: CallContext) async throws -> Call.Answer {
         let criterion = try Self.criterion(context.values)
         let principal = try await context.authenticate()
         let job = try await find(criterion)
-        try EventAccess(principal, try await events.catalogue()).require(job.definition)
-        var answer: JSONObject = ["event": .object(EventShape(job).object)]
+        if !principal.seesAll {
+            try EventAccess(principal, try await events.catalogue()).require(job.definition)
+        }
+        var activity = JSONObject()
         let active = try await dependencies.runs.active(of: job.id)
         if job.definition.overlap == .queue {
-            answer["queue"] = .integer(Int64(active.count { $0.run.state == .queued && $0.run.attempt == 0 }))
+            activity["queue"] = .integer(Int64(active.count { $0.run.state == .queued && $0.run.attempt == 0 }))
         }
         if !active.isEmpty {
             let shapes = try await JobShapes(dependencies)
-            answer["jobs"] = .array(active.map { .object(shapes.object($0)) })
+            activity["jobs"] = .array(active.map { .object(shapes.object($0)) })
         }
-        return answer
+        if context.isPlain { return listing.text(of: job, with: activity) }
+        var answer: JSONObject = ["event": .object(EventShape(job).object)]
+        for (key, value) in activity { answer[key] = value }
+        return .object(answer)
     }
 
     enum Criterion {
@@ -190,7 +202,7 @@ struct EventCalls: Sendable {
         var definition = job.definition
         let shown = shape.object
         var different = JSONObject()
-        for (key, value) in values {
+        for (key, value) in values where !EventShape.shownOnly.contains(key) {
             // A command is shown as a script, whatever else has been said of the job in this dialect.
             let isDerived = shape.isForeign || definition.plugin.isEmpty && ["plugin", "params"].contains(key)
             if !isDerived || shown[key] != value { different[key] = value }
@@ -199,7 +211,12 @@ struct EventCalls: Sendable {
         if definition.plugin.isEmpty, different["params"] != nil, different["plugin"] == nil {
             different["plugin"] = .string(EventShape.shell)
         }
-        EventCoding.apply(different, to: &definition, now: dependencies.clock.now())
+        var applied = different
+        // An event without timing keeps the zone that it was given for the next one.
+        if case .manual = job.definition.trigger, applied["timing"] != nil, applied["timezone"] == nil {
+            applied["timezone"] = shown["timezone"]
+        }
+        EventCoding.apply(applied, to: &definition, now: dependencies.clock.now())
         if case .schedule(let before) = job.definition.trigger, case .schedule(var after) = definition.trigger,
             before.notation == after.notation
         {

@@ -50,17 +50,17 @@ struct EventShape {
         object["created"] = kept["created"] ?? job.created.epochSeconds
         if let user = kept["username"] { object["username"] = user }
         if let key = kept["api_key"] { object["api_key"] = key }
-        if isForeign {
-            object["username"] = .string(job.definition.owner.isEmpty ? "admin" : "chronos")
-            if case .schedule(let text) = job.definition.trigger, text.notation != .minutes {
-                object["schedule"] = .string(text.text)
-            }
-            if case .parents(let names) = job.definition.trigger {
-                object["parents"] = .array(names.map { .string($0) })
-            }
+        if isForeign { object["username"] = .string(job.definition.owner.isEmpty ? "admin" : "chronos") }
+        switch job.definition.trigger {
+        case .schedule(let text) where text.notation != .minutes: object["schedule"] = .string(text.text)
+        case .parents(let names): object["parents"] = .array(names.map { .string($0) })
+        default: break
         }
         return object
     }
+
+    /// What is shown of the other dialect and cannot be changed here.
+    static let shownOnly: Set<String> = ["schedule", "parents"]
 
     private static let shownWhereSet = [
         "timing", "algo", "catch_up", "chain", "chain_error", "cpu_limit", "cpu_sustain", "detached", "log_max_size",

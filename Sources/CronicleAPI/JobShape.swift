@@ -119,7 +119,8 @@ struct JobShapes: Sendable {
     }
 
     private func host(of record: RunRecords.Record) -> String {
-        let worker = record.run.worker.isEmpty ? record.attempt?.worker ?? "" : record.run.worker
+        let names = [record.run.worker, record.attempt?.worker ?? "", record.run.context?.worker ?? ""]
+        let worker = names.first { !$0.isEmpty } ?? ""
         return hosts[worker] ?? worker
     }
 
@@ -137,7 +138,7 @@ struct JobShapes: Sendable {
         if let data = run.context?.postData, !data.isEmpty { object["post_data"] = JSONValue.read(data) }
         guard let chain = run.context?.chain else { return }
         object["source_event"] = .string(chain.job.rawValue)
-        object["source_job"] = .string(chain.run.rawValue)
+        if !chain.run.rawValue.isEmpty { object["source_job"] = .string(chain.run.rawValue) }
         object["chain_data"] = JSONValue.read(chain.data) ?? [:]
         object["chain_code"] = JSONValue.read(chain.code) ?? 0
         object["chain_description"] = .string(chain.description)
@@ -206,7 +207,9 @@ struct JobShapes: Sendable {
     }
 
     private func start(of record: RunRecords.Record) -> Instant {
-        record.firstStart ?? record.run.startedAt ?? min(record.run.finishedAt ?? now, now)
+        // A copy that is to start later than the first one tells when that is.
+        let planned = record.run.attempt == 0 ? record.run.notBefore : nil
+        return record.firstStart ?? record.run.startedAt ?? planned ?? min(record.run.finishedAt ?? now, now)
     }
 
     static func seconds(_ duration: Duration) -> Double { Double(duration.wholeMilliseconds) / 1_000 }

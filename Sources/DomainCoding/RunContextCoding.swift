@@ -1,5 +1,6 @@
 public import Domain
 public import JSON
+import Timetable
 
 /// How runs were asked for, and what chains hand on.
 public enum RunContextCoding {
@@ -13,6 +14,7 @@ public enum RunContextCoding {
         if !context.postData.isEmpty { object["post_data"] = .string(context.postData) }
         if !context.worker.isEmpty { object["worker"] = .string(context.worker) }
         object["trace"] = context.trace.map { .string($0.text) }
+        object["first_start_us"] = context.firstStart.map { .integer($0.microseconds) }
         return .object(object)
     }
 
@@ -22,7 +24,9 @@ public enum RunContextCoding {
             definition: try fields["definition"].map(JobDefinitionCoding.decode),
             source: try fields.string("source", else: ""), chain: try fields["chain"].map(decodeChain),
             postData: try fields.string("post_data", else: ""), worker: try fields.string("worker", else: ""),
-            trace: TraceContext(try fields.string("trace", else: "")))
+            trace: TraceContext(try fields.string("trace", else: "")),
+            firstStart: fields["first_start_us"] == nil
+                ? nil : Instant(microseconds: try fields.integer("first_start_us", else: 0)))
     }
 
     public static func encode(_ chain: ChainLink) -> JSONValue {

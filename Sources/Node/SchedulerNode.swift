@@ -187,7 +187,7 @@ struct Parts: Sendable {
             CronicleDependencies(
                 authenticator: authenticator, accounts: accounts, keys: KeyRecords(store: stores.keys, clock: clock),
                 events: EventOperations(
-                    stores: stores, office: leader, zones: zones, ownHost: HostFacts.hostName),
+                    stores: stores, office: leader, zones: zones, clock: clock, ownHost: HostFacts.hostName),
                 runs: RunRecords(stores: stores, office: leader, clock: clock), logs: logs,
                 tokens: LogTokens(secret: configuration.secret), zones: zones,
                 activity: activity, clock: clock,
@@ -264,7 +264,7 @@ struct Parts: Sendable {
         let (elector, leader, egress, cronicle) = (self.elector, self.leader, configuration.egress, self.cronicle)
         return Notifier(
             configuration, store: stores.outbox, client: client, permits: { egress.permits($0) },
-            shape: { try await cronicle.job(of: $0) },
+            shape: { try await cronicle.job(of: $0) }, enter: { try await cronicle.enter($0) },
             hint: { elector.view.role == .leader ? leader.status.outboxWrites : nil }, clock: clock, loop: loop,
             log: log)
     }

@@ -15,44 +15,130 @@ public struct EventOperations: Sendable {
     private let office: any LeaderOffice
     private let validator: JobValidator
     private let ownHost: String
+    private let clock: any WallClock
+
+    /// Of what there is one only.
+    private enum Sole: Hashable { case itself }
+    private enum JobCriterion: Hashable {
+        case id(String)
+        case title(String)
+    }
+    private let jobCache: VouchedCache<JobCriterion, Job>
+    private let countCache: VouchedCache<Sole, Int64>
+    private let catalogueCache: VouchedCache<Sole, Catalogue>
+    private let itemCache: VouchedCache<CatalogueItem.Kind, [CatalogueItem]>
+    private let hostCache: VouchedCache<Sole, [String: String]>
+
+    /// Jobs that are skipped without a thought.
+    private static let skippedGladly = 5_000
+    /// Jobs that are kept at most; they take a kilobyte or two each.
+    private static let jobsKept = 4_096
 
     /// - Parameter ownHost: stands for the workers' hosts until there are workers.
-    public init(stores: Stores, office: any LeaderOffice, zones: any ZoneDatabase, ownHost: String = "") {
+    public init(
+        stores: Stores, office: any LeaderOffice, zones: any ZoneDatabase, clock: any WallClock, ownHost: String = ""
+    ) {
         self.ownHost = ownHost
         self.stores = stores
         self.office = office
+        self.clock = clock
         validator = JobValidator(zones: zones)
+        jobCache = VouchedCache(office: office, clock: clock, limit: Self.jobsKept)
+        countCache = VouchedCache(office: office, clock: clock, limit: 1)
+        catalogueCache = VouchedCache(office: office, clock: clock, limit: 1)
+        itemCache = VouchedCache(office: office, clock: clock, limit: CatalogueItem.Kind.allCases.count)
+        hostCache = VouchedCache(office: office, clock: clock, limit: 1)
+    }
+
+    /// For what a dialect makes of what is read here.
+    /// - Parameter limit: the sum of the weights of what is kept.
+    public func cache<Key: Hashable & Sendable, Value: Sendable>(
+        _ key: Key.Type, _ value: Value.Type, limit: Int
+    ) -> VouchedCache<Key, Value> {
+        VouchedCache(office: office, clock: clock, limit: limit)
     }
 
     // MARK: Reading
 
     public func job(_ id: String) async throws(DomainError) -> Job? {
         guard JobID.isPossible(id) else { return nil }
-        do { return try await stores.jobs.job(JobID(id)) } catch { throw DomainError(error) }
+        let ticket = jobCache.ticket()
+        if let known = jobCache.value(for: .id(id), ticket) { return known }
+        let job: Job?
+        do { job = try await stores.jobs.job(JobID(id)) } catch { throw DomainError(error) }
+        if let job { jobCache.keep(job, for: .id(id), ticket) }
+        return job
     }
 
     public func job(titled title: String) async throws(DomainError) -> Job? {
         guard !title.utf8.contains(0) else { return nil }
-        do { return try await stores.jobs.titled(title) } catch { throw DomainError(error) }
+        let ticket = jobCache.ticket()
+        if let known = jobCache.value(for: .title(title), ticket) { return known }
+        let job: Job?
+        do { job = try await stores.jobs.titled(title) } catch { throw DomainError(error) }
+        if let job { jobCache.keep(job, for: .title(title), ticket) }
+        return job
     }
 
     /// Newest first.
     public func jobs(offset: Int = 0, limit: Int? = nil) async throws(DomainError) -> [Job] {
-        do { return try await stores.jobs.newest(offset: offset, limit: limit) } catch { throw DomainError(error) }
+        // What is skipped costs time: it is counted from the nearer end.
+        let count = offset > Self.skippedGladly ? Int(clamping: try await self.count()) : 0
+        do {
+            guard let limit, offset > count / 2, offset < count else {
+                return try await stores.jobs.newest(offset: offset, limit: limit)
+            }
+            let wanted = min(limit, count - offset)
+            return try await stores.jobs.newest(beforeOldest: count - offset - wanted, limit: wanted)
+        } catch { throw DomainError(error) }
+    }
+
+    /// Those that follow a job in the order of `jobs`; nil: the first.
+    public func jobs(olderThan job: Job?, limit: Int) async throws(DomainError) -> [Job] {
+        do { return try await stores.jobs.newest(olderThan: job, limit: limit) } catch { throw DomainError(error) }
+    }
+
+    /// Those of all jobs that are wanted, newest first, and how many there are. They are read in pages, between which
+    /// others are served.
+    public func jobs(
+        offset: Int, limit: Int, where isWanted: (Job) -> Bool
+    ) async throws(DomainError) -> (jobs: [Job], count: Int) {
+        let page = 500
+        var found: [Job] = []
+        var count = 0
+        var last: Job?
+        while true {
+            let next = try await jobs(olderThan: last, limit: page)
+            for job in next where isWanted(job) {
+                if count >= offset, found.count < limit { found.append(job) }
+                count += 1
+            }
+            guard next.count == page else { return (found, count) }
+            last = next.last
+        }
     }
 
     public func count() async throws(DomainError) -> Int64 {
-        do { return try await stores.jobs.count() } catch { throw DomainError(error) }
+        let ticket = countCache.ticket()
+        if let known = countCache.value(for: .itself, ticket) { return known }
+        let count: Int64
+        do { count = try await stores.jobs.count() } catch { throw DomainError(error) }
+        countCache.keep(count, for: .itself, ticket)
+        return count
     }
 
     public func catalogue() async throws(DomainError) -> Catalogue {
+        let ticket = catalogueCache.ticket()
+        if let known = catalogueCache.value(for: .itself, ticket) { return known }
+        var catalogue: Catalogue
         do {
-            var catalogue = try await stores.catalogue.catalogue()
+            catalogue = try await stores.catalogue.catalogue()
             if let main = catalogue.groups[Self.mainGroup], Self.isUntouched(main) {
                 catalogue.groups[Self.mainGroup] = try await naming(main)
             }
-            return catalogue
         } catch { throw DomainError(error) }
+        catalogueCache.keep(catalogue, for: .itself, ticket)
+        return catalogue
     }
 
     /// Cronicle's setup writes the name of its host into this group. A fresh cluster's has whatever workers there are,
@@ -74,24 +160,33 @@ public struct EventOperations: Sendable {
 
     /// Members of a kind, the newest first.
     public func items(_ kind: CatalogueItem.Kind) async throws(DomainError) -> [CatalogueItem] {
+        let ticket = itemCache.ticket()
+        if let known = itemCache.value(for: kind, ticket) { return known }
+        var items: [CatalogueItem]
         do {
-            var items = try await stores.catalogue.items(kind)
+            items = try await stores.catalogue.items(kind)
             for index in items.indices {
                 if case .group(let group) = items[index], Self.isUntouched(group) {
                     items[index] = .group(try await naming(group))
                 }
             }
-            return items
         } catch { throw DomainError(error) }
+        itemCache.keep(items, for: kind, ticket)
+        return items
     }
 
     /// Names of hosts by names of workers.
     public func hosts() async throws(DomainError) -> [String: String] {
+        let ticket = hostCache.ticket()
+        if let known = hostCache.value(for: .itself, ticket) { return known }
+        let hosts: [String: String]
         do {
-            return Dictionary(
+            hosts = Dictionary(
                 try await stores.workers.list().map { ($0.description.name, $0.description.hostName) },
                 uniquingKeysWith: { first, _ in first })
         } catch { throw DomainError(error) }
+        hostCache.keep(hosts, for: .itself, ticket)
+        return hosts
     }
 
     public func workers() async throws(DomainError) -> [Worker] {

@@ -133,7 +133,8 @@ struct RoundTripTests {
     @Test("the context of a run survives")
     func contexts() throws {
         let context = RunContext(
-            definition: Self.definition(), source: "API Key (x)", chain: Self.chain(), postData: "{}")
+            definition: Self.definition(), source: "API Key (x)", chain: Self.chain(), postData: "{}",
+            firstStart: Instant(microseconds: 5))
         #expect(try RunContextCoding.decode(RunContextCoding.encode(context)) == context)
         #expect(try RunContextCoding.decode([:]) == RunContext())
     }

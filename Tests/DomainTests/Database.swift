@@ -19,6 +19,7 @@ struct Database {
     var workers: [String: Worker] = [:]
     var causes: Set<String> = []
     var catalogue = Catalogue()
+    var outbox: [OutboxMessage] = []
 
     mutating func apply(_ changes: Changes) throws {
         for job in changes.putJobs {
@@ -60,6 +61,7 @@ struct Database {
         }
         for worker in changes.putWorkers { workers[worker.description.name] = worker }
         for (run, context) in changes.contexts { runs[run]?.context = context }
+        outbox += changes.outbox
         for item in changes.putCatalogue { catalogue.put(item) }
         for key in changes.deletedCatalogue { catalogue.remove(key) }
         catalogue.isSchedulingEnabled = changes.isSchedulingEnabled ?? catalogue.isSchedulingEnabled

@@ -51,6 +51,18 @@ struct NotificationTests {
             ])
     }
 
+    @Test("every failure is entered in the list of what has happened, and no success")
+    func activity() {
+        var policy = Self.policy()
+        policy.keepsActivity = true
+        for state in [RunState.failed, .lost, .aborted] {
+            #expect(Self.told(.runEnded, state, .none, policy) == ["activity:"])
+        }
+        #expect(Self.told(.launchRefused, nil, .none, policy) == ["activity:"])
+        #expect(Self.told(.runEnded, .succeeded, .none, policy) == [])
+        #expect(Self.told(.runStarted, .started, .none, policy) == [])
+    }
+
     @Test("the job's own addresses and hook, and the hook for all")
     func settings() {
         var settings = NotificationSettings()
@@ -65,6 +77,10 @@ struct NotificationTests {
         #expect(Self.told(.runEnded, .aborted, settings, policy) == ["webHook:http://h", "webHook:http://u"])
         #expect(Self.told(.runStarted, .started, settings, policy) == ["webHook:http://h", "webHook:http://u"])
         #expect(Self.told(.jobDeleted, nil, settings, policy) == [])
+        #expect(
+            Self.told(.launchRefused, nil, owner: "a@b", settings, policy) == [
+                "mail:f@x", "webHook:http://h", "webHook:http://u",
+            ])
         // Without a server there is no mail.
         #expect(Self.told(.runEnded, .failed, settings, Self.policy()) == ["webHook:http://h"])
     }

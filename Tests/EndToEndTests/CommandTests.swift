@@ -116,6 +116,29 @@ extension EndToEnd.Shared {
             }
         }
 
+        @Test("a list of jobs is read from a cluster that wants a key, by its key or by user and password")
+        func importWithKey() async throws {
+            try await onCluster { cluster in
+                try cluster.put("imported-from-here", command: "true")
+                let source = try cluster.leaderNode().url
+                let refused = try cluster.client("import", "chronos", source, "--dry-run")
+                #expect(refused.status == 1 && refused.errors.contains("--source-key"), "\(refused.errors)")
+                let byKey = try cluster.client(
+                    "import", "chronos", source, "--source-key", cluster.key, "--dry-run")
+                #expect(byKey.output.contains("imported-from-here"), "\(byKey.errors)")
+                let file = FileManager.default.temporaryDirectory.appendingPathComponent("source-\(UUID().uuidString)")
+                defer { try? FileManager.default.removeItem(at: file) }  // a leftover in a folder for leftovers
+                try Data("anybody:\(cluster.key)\n".utf8).write(to: file)
+                let byPassword = try cluster.client(
+                    "import", "chronos", source, "--source-credentials-file", file.path, "--dry-run")
+                #expect(byPassword.output.contains("imported-from-here"), "\(byPassword.errors)")
+                let both = try cluster.client(
+                    "import", "chronos", source, "--source-credentials-file", file.path, "--source-key", "k")
+                #expect(both.status == 2)
+                #expect(try cluster.client("import", "chronos", file.path, "--source-key", "k").status == 2)
+            }
+        }
+
         @Test("workers are listed, shown, drained and resumed; the cluster tells its status and its leader")
         func workers() async throws {
             try await onCluster { cluster in

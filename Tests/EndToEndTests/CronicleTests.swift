@@ -103,6 +103,11 @@ extension EndToEnd.Shared {
                 #expect(try cluster.job("Faced")?["owner"] == "new@example.org")
                 let now = try #require(try call("get_event", ["id": "faced"])["event"]?.objectValue)
                 for (key, value) in shown where key != "modified" { #expect(now[key] == value, "\(key)") }
+                // Its zone outlives the time in which it has no timing.
+                #expect(try call("update_event", ["id": "faced", "timing": false])["code"] == 0)
+                #expect(try call("update_event", ["id": "faced", "timing": ["hours": [2], "days": []]])["code"] == 0)
+                let again = try call("get_event", ["id": "faced"])["event"]
+                #expect(again?["timezone"] == "Europe/Vienna" && again?["timing"] == ["hours": [2], "days": []])
                 #expect(try call("delete_event", ["id": "faced"])["code"] == 0)
             }
         }
@@ -191,6 +196,64 @@ extension EndToEnd {
                 #expect(try call("user/reset_password", reset)["code"] == "login")
                 #expect(try call("user/login", ["username": "kim", "password": "old word"])["code"] == "login")
                 #expect(try call("user/login", ["username": "kim", "password": "new word"])["code"] == 0)
+            }
+        }
+
+        @Test("an occurrence that is refused is told by mail, hook and activity, and what follows a failure follows it")
+        func refusals() async throws {
+            let process = try Sink()
+            defer { process.end() }
+            let (sink, hook) = (process.letters, process.url + "/refused")
+            try await Cluster.run(nodeArguments: process.nodeArguments) { cluster in
+                let base = try cluster.leaderNode().url
+                func call(_ path: String, _ body: JSONValue) throws -> JSONValue {
+                    let answer = try TestHTTP.request(
+                        "POST", base + "/api/app/" + path,
+                        headers: ["Content-Type": "application/json", "X-API-Key": cluster.key], body: body.text)
+                    return try #require(answer.json, "\(answer.text)")
+                }
+                func create(_ id: String, script: String, _ more: JSONObject = [:]) throws {
+                    var event: JSONObject = [
+                        "id": .string(id), "title": .string(id), "enabled": 1, "category": "general",
+                        "target": "allgrp", "plugin": "shellplug", "params": ["script": .string(script)],
+                    ]
+                    for (key, value) in more { event[key] = value }
+                    #expect(try call("create_event", .object(event))["code"] == 0)
+                }
+                try create("cleaner", script: "#!/bin/sh\nexit 0\n")
+                try create(
+                    "busy", script: "#!/bin/sh\nsleep 600\n",
+                    [
+                        "max_children": 1, "chain_error": "cleaner", "web_hook": .string(hook),
+                        "notify_fail": "ops@now.example",
+                    ])
+                #expect(try call("run_event", ["id": "busy"])["code"] == 0)
+                // A schedule of seconds, which the other dialect can say.
+                var job = try #require(try cluster.job("busy")?.objectValue)
+                job["schedule"] = "R/2020-01-01T00:00:00Z/PT5S"
+                #expect(
+                    try cluster.leaderRequest("POST", "/v1/scheduler/iso8601", body: JSONValue.object(job).text).status
+                        == 204)
+                let shown = try call("get_event", ["id": "busy"])["event"]
+                #expect(shown?["schedule"] == "R/2020-01-01T00:00:00Z/PT5S" && shown?["max_children"] == 1)
+                try cluster.wait("the hook is told", within: 60) {
+                    try sink.posts().contains { $0.json?["action"] == "job_launch_failure" }
+                }
+                let told = try #require(try sink.posts().compactMap(\.json).first { $0["action"] != "job_start" })
+                let reason = "Maximum of 1 job already running for event: busy"
+                #expect(told["id"] == "busy" && told["code"] == 1 && told["title"] == "busy")
+                #expect(told["description"]?.stringValue == reason)
+                #expect(told["text"]?.stringValue?.hasPrefix("Failed to launch scheduled event: busy: ") == true)
+                try cluster.wait("the letter is there") { try sink.mails().contains { $0.to == ["ops@now.example"] } }
+                try cluster.wait("what follows has run") {
+                    try call("get_event_history", ["id": "cleaner"])["list"]?["length"] != 0
+                }
+                try cluster.wait("the activity tells of it") {
+                    try call("get_activity", [:])["rows"]?.arrayValue?.contains {
+                        $0["action"] == "warning"
+                            && $0["description"]?.stringValue == "Failed to launch scheduled event: busy: \(reason)"
+                    } == true
+                }
             }
         }
     }

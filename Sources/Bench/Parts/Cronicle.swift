@@ -43,18 +43,7 @@ extension PartBench {
         let stamps = Stamps(path: cluster.outputDirectory + "/event")
         try await create(
             cluster, port, "stamped", script: "exec \(try Cluster.neighbour("carillon-stamp")) \(stamps.path)")
-        var late: [Double] = []
-        for index in 0..<options.choose(200, quick: 40) + 5 {
-            let asked = Stamps.now
-            try await runEvent(cluster, port, "stamped")
-            try await cluster.wait(until: "it runs", atMost: .seconds(10), every: .milliseconds(2)) {
-                try stamps.read().count > index
-            }
-            guard let started = try stamps.read().last else { continue }
-            late.append(Double(started - asked) / 1e6)
-            try await loop.sleep(for: .milliseconds(15))
-        }
-        let samples = Samples(Array(late.dropFirst(5)))
+        let samples = try await startDelays(cluster, stamps) { try await runEvent(cluster, port, "stamped") }
         return [
             Figure(.cronicle, "run_event to the script's process, p50", samples.median, "ms", .atMost(5)),
             Figure(.cronicle, "the same, p99", samples.quantile(0.99), "ms"),

@@ -24,6 +24,11 @@ enum ImportCommands {
     private static let prefix = Option<String?>.optionalText(
         "prefix", "TEXT", "with which the jobs' names begin (default: the file's name)")
 
+    private static let sourceKey = Option<String?>.optionalText(
+        "source-key", "KEY", "API key for SOURCE, where that is a URL of Carillon")
+    private static let sourceCredentials = Option<String?>.optionalText(
+        "source-credentials-file", "FILE", "file with user:password for SOURCE, where that is a URL")
+
     private static let details = """
         Reports what was imported and what not, with the next ten instants at which each job is due. The exit status \
         is 1 if anything could not be imported. What is there already is replaced, so that an import can be repeated.
@@ -55,18 +60,23 @@ enum ImportCommands {
 
 
             SOURCE is a file with the list that GET /v1/scheduler/jobs answers, or the URL of a Chronos, from which it \
-            is read.
+            is read, with the user and password of --source-credentials-file where Chronos wants them. --key and \
+            --url name the cluster that takes the jobs; what comes from another Carillon needs its --source-key.
             """,
-        examples: ["carillon import chronos http://chronos.example.org:4400 --dry-run"],
+        examples: [
+            "carillon import chronos http://chronos.example.org:4400 --dry-run",
+            "carillon import chronos https://old.example.org --source-key \"$OLD_KEY\"",
+        ],
         positionals: [.init(name: "SOURCE", help: "a URL, or a file; '-' is standard input")],
-        options: [isDry.declaration] + ClientCommands.shared
+        options: [isDry.declaration, sourceKey.declaration, sourceCredentials.declaration] + ClientCommands.shared
     ) { arguments in
         let source = arguments.positionals[0]
         let isURL = source.hasPrefix("http://") || source.hasPrefix("https://")
         let text = isURL ? nil : try read(source, "chronos")
+        let headers = try sourceHeaders(arguments, isURL: isURL)
         return try perform(arguments) { http, now in
             let bytes: [UInt8]
-            if let text { bytes = Array(text.utf8) } else { bytes = try await fetch(source, http) }
+            if let text { bytes = Array(text.utf8) } else { bytes = try await fetch(source, headers, http) }
             let value: JSONValue
             do { value = try JSONValue(parsing: bytes, limits: .generous) } catch let error as JSONError {
                 throw UsageError("'\(source)' is not JSON: \(error.message)", command: ["import", "chronos"])
@@ -78,8 +88,35 @@ enum ImportCommands {
         }
     }
 
+    private static func sourceHeaders(_ arguments: Arguments, isURL: Bool) throws -> HTTPHeaders {
+        var headers: HTTPHeaders = ["Accept": "application/json"]
+        let key = try arguments.get(sourceKey)
+        let file = try arguments.get(sourceCredentials)
+        guard key != nil || file != nil else { return headers }
+        guard isURL else {
+            throw UsageError("SOURCE is a file, which needs neither key nor password", command: ["import", "chronos"])
+        }
+        guard key == nil || file == nil else {
+            throw UsageError(
+                "--source-key and --source-credentials-file cannot both be sent", command: ["import", "chronos"])
+        }
+        if let key { headers["X-API-Key"] = key }
+        if let file {
+            let text = try read(file, "chronos").prefix { !$0.isNewline }
+            guard text.contains(":") else {
+                throw UsageError(
+                    "--source-credentials-file: the first line of '\(file)' must be user:password",
+                    command: ["import", "chronos"])
+            }
+            headers["Authorization"] = "Basic " + Base64.encode(Array(text.utf8))
+        }
+        return headers
+    }
+
     /// Of a bare host the path of Chronos' later versions, then that of its earlier ones.
-    private static func fetch(_ source: String, _ http: HTTPClient) async throws -> [UInt8] {
+    private static func fetch(
+        _ source: String, _ headers: HTTPHeaders, _ http: HTTPClient
+    ) async throws -> [UInt8] {
         var base = source
         while base.hasSuffix("/") { base.removeLast() }
         let candidates = base.hasSuffix("/jobs") ? [base] : [base + "/v1/scheduler/jobs", base + "/scheduler/jobs"]
@@ -87,10 +124,14 @@ enum ImportCommands {
         for url in candidates {
             let answer = try await http.execute(
                 HTTPClientRequest(
-                    method: .get, url: url, headers: ["Accept": "application/json"], body: [], timeout: .seconds(60),
+                    method: .get, url: url, headers: headers, body: [], timeout: .seconds(60),
                     maximumResponseBytes: largestFile))
             if answer.status == 200 { return answer.body }
             refusal = "\(url) answered with status \(answer.status)"
+            if answer.status == 401 || answer.status == 403 {
+                refusal += "; say who asks with --source-key or --source-credentials-file"
+                break
+            }
         }
         throw APIClient.Failure(status: nil, message: refusal)
     }

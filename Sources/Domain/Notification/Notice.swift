@@ -8,6 +8,8 @@ public struct Notice: Hashable, Sendable {
         case runStarted
         /// A run has ended, whatever its state.
         case runEnded
+        /// An occurrence of the job's schedule was not launched: too many run already, or nobody could take it.
+        case launchRefused
         /// The job will not run again by itself: its repetitions are used up, or its schedule cannot be computed.
         case jobDisabled
         case jobDeleted
@@ -47,12 +49,14 @@ public enum NotificationChannel: String, Sendable, CaseIterable {
     case http
     case mail
     case webHook
+    /// The list of what has happened, which the cluster itself keeps.
+    case activity
 
     /// The destination is not in the message but in the configuration of the node that sends it.
     public var isConfigured: Bool {
         switch self {
         case .slack, .mattermost, .http: true
-        case .ownerMail, .mail, .webHook: false
+        case .ownerMail, .mail, .webHook, .activity: false
         }
     }
 }

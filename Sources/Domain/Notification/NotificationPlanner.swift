@@ -6,6 +6,8 @@ public struct NotificationPolicy: Hashable, Sendable {
     public var hasHTTP = false
     /// URL that is told of each start and end of every job; empty: none.
     public var universalWebHook = ""
+    /// Failures are entered in the list of what has happened.
+    public var keepsActivity = false
     public init() {}
 }
 
@@ -31,9 +33,17 @@ public enum NotificationPlanner {
             if policy.hasMail, state != .aborted, !addresses.isEmpty {
                 recipients.append(Recipient(channel: .mail, destination: addresses))
             }
+            if policy.keepsActivity, state != .succeeded {
+                recipients.append(Recipient(channel: .activity, destination: ""))
+            }
+        case .launchRefused:
+            if policy.hasMail, !settings.mailOnFailure.isEmpty {
+                recipients.append(Recipient(channel: .mail, destination: settings.mailOnFailure))
+            }
+            if policy.keepsActivity { recipients.append(Recipient(channel: .activity, destination: "")) }
         case .jobDisabled, .jobDeleted: addOwner(owner, policy, to: &recipients)
         }
-        if kind == .runStarted || kind == .runEnded {
+        if kind == .runStarted || kind == .runEnded || kind == .launchRefused {
             for url in [settings.webHook, policy.universalWebHook] where !url.isEmpty {
                 recipients.append(Recipient(channel: .webHook, destination: url))
             }

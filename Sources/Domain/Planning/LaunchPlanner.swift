@@ -52,6 +52,8 @@ public enum LaunchPlanner {
         public var next: Occurrence?
         /// `next` is due and has no verdict: it waits until what keeps it out has gone.
         public var isHeld = false
+        /// The last one that the job's own bounds have kept out, or the first of those that are held for their sake.
+        public var refused: Occurrence?
     }
 
     /// Nil where nothing is due. Without findings everything that is due is held.
@@ -62,11 +64,12 @@ public enum LaunchPlanner {
         var run = Deliberation(situation: situation)
         run.decide(through: last)
         guard !run.findings.isEmpty else {
-            return Decision(findings: [], decidedThrough: .min, next: situation.next, isHeld: true)
+            return Decision(
+                findings: [], decidedThrough: .min, next: situation.next, isHeld: true, refused: run.refused)
         }
         return Decision(
             findings: run.findings, decidedThrough: run.decided.index,
-            next: situation.schedule.next(afterIndex: run.decided.index), isHeld: run.isHeld)
+            next: situation.schedule.next(afterIndex: run.decided.index), isHeld: run.isHeld, refused: run.refused)
     }
 }
 
@@ -76,6 +79,7 @@ private struct Deliberation {
     var findings: [LaunchPlanner.Finding] = []
     var decided: Occurrence
     private(set) var isHeld = false
+    private(set) var refused: Occurrence?
     private var active: Int
     private var waiting: Int
 
@@ -114,6 +118,7 @@ private struct Deliberation {
             if let refusal = refusal(for: situation.definition) {
                 // What keeps this one out keeps all later ones of this decision out: nothing ends meanwhile.
                 keepOut(occurrence, last, refusal)
+                refused = isHeld ? occurrence : last
                 return
             }
             launch(occurrence)
@@ -149,7 +154,9 @@ private struct Deliberation {
     private mutating func launch(_ occurrence: Occurrence) {
         if situation.definition.overlap != .allow, active >= maximum { waiting += 1 }
         active += 1
-        note(occurrence, occurrence, .launched, "", startDeadline: window.map { occurrence.due.advanced(by: $0) })
+        // What a queue has taken stays in it, however long that is.
+        let limit = situation.definition.overlap == .queue ? explicitWindow : window
+        note(occurrence, occurrence, .launched, "", startDeadline: limit.map { occurrence.due.advanced(by: $0) })
     }
 
     /// Why the overlap policy does not let another run in; nil where it does.

@@ -61,6 +61,12 @@ public struct Changes: Sendable {
         !(putJobs.isEmpty && deletedJobs.isEmpty && replacedEdges.isEmpty && advances.isEmpty && tallies.isEmpty
             && disabled.isEmpty)
     }
+
+    /// What people have defined differs afterwards.
+    public var touchesDefinitions: Bool {
+        !(putJobs.isEmpty && deletedJobs.isEmpty && disabled.isEmpty && putCatalogue.isEmpty
+            && deletedCatalogue.isEmpty && putWorkers.isEmpty && isSchedulingEnabled == nil)
+    }
 }
 
 public struct Advance: Hashable, Sendable {

@@ -112,7 +112,7 @@ public struct LaunchReport: Hashable, Sendable {
     public var runs: [RunID]
     /// They wait for earlier runs to end.
     public var isQueued: Bool
-    /// Runs of the job that wait for earlier ones, these included.
+    /// Runs of the job that wait for earlier ones, these included where they do.
     public var waiting: Int
     public init(runs: [RunID], isQueued: Bool, waiting: Int) {
         self.runs = runs

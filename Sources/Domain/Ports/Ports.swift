@@ -105,10 +105,13 @@ public protocol LeaderOffice: Sendable {
     func activeRuns(of job: JobID?, limit: Int) async -> [ActiveRunOverview]
     /// Nil for a run that has ended, or where this node does not lead.
     func activeRun(_ id: RunID) async -> ActiveRunOverview?
+    /// Nil while this node cannot vouch for what is stored.
+    var definitionsMark: DefinitionsMark? { get }
 }
 
 extension LeaderOffice {
     // For offices that run nothing.
     public func activeRuns(of job: JobID?, limit: Int) async -> [ActiveRunOverview] { [] }
     public func activeRun(_ id: RunID) async -> ActiveRunOverview? { nil }
+    public var definitionsMark: DefinitionsMark? { nil }
 }

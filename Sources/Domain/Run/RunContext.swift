@@ -1,3 +1,5 @@
+public import Timetable
+
 /// What sets a run apart from the others of its job: how it was asked for, and what was changed for it alone. Most runs
 /// have none. Shared, since it never changes.
 public final class RunContext: Hashable, Sendable {
@@ -12,10 +14,12 @@ public final class RunContext: Hashable, Sendable {
     public let worker: String
     /// Of the request that asked for the run, or for the one that led to it.
     public let trace: TraceContext?
+    /// When its first try began, once there is another one and the time for all of them is limited.
+    public let firstStart: Instant?
 
     public init(
         definition: JobDefinition? = nil, source: String = "", chain: ChainLink? = nil, postData: String = "",
-        worker: String = "", trace: TraceContext? = nil
+        worker: String = "", trace: TraceContext? = nil, firstStart: Instant? = nil
     ) {
         self.definition = definition
         self.source = source
@@ -23,12 +27,14 @@ public final class RunContext: Hashable, Sendable {
         self.postData = postData
         self.worker = worker
         self.trace = trace
+        self.firstStart = firstStart
     }
 
     public static func == (left: RunContext, right: RunContext) -> Bool {
         left === right
             || (left.definition == right.definition && left.source == right.source && left.chain == right.chain
-                && left.postData == right.postData && left.worker == right.worker && left.trace == right.trace)
+                && left.postData == right.postData && left.worker == right.worker && left.trace == right.trace
+                && left.firstStart == right.firstStart)
     }
 
     public func hash(into hasher: inout Hasher) {

@@ -30,7 +30,7 @@ public enum RunState: String, Sendable, CaseIterable {
         case .queued: [.offered, .aborted, .missed, .failed].contains(next)
         case .offered: [.started, .queued, .succeeded, .failed, .aborted, .missed, .waiting, .lost].contains(next)
         case .started: [.succeeded, .failed, .aborted, .lost, .waiting].contains(next)
-        case .waiting: [.queued, .aborted].contains(next)
+        case .waiting: [.queued, .aborted, .failed].contains(next)
         default: false
         }
     }

@@ -76,17 +76,7 @@ enum LimitText {
     }
 
     /// `1 minute, 30 seconds`: at most two units, the smaller ones cut.
-    static func duration(_ duration: Duration) -> String {
-        var parts: [(amount: Int64, unit: String)] = []
-        var rest = max(0, duration.components.seconds)
-        for (unit, size) in [("day", Int64(86_400)), ("hour", 3_600), ("minute", 60), ("second", 1)] {
-            if rest >= size || unit == "second" || !parts.isEmpty { parts.append((rest / size, unit)) }
-            rest %= size
-        }
-        let shown = parts.prefix(2).enumerated().filter { $0.offset == 0 || $0.element.amount > 0 }
-        return shown.map { "\($0.element.amount) \($0.element.unit)\($0.element.amount == 1 ? "" : "s")" }
-            .joined(separator: ", ")
-    }
+    static func duration(_ duration: Duration) -> String { duration.inWords }
 
     static func sustained(_ duration: Duration) -> String {
         duration > .zero ? " for over \(self.duration(duration))" : ""

@@ -32,6 +32,7 @@ public struct NotificationConfiguration: Sendable {
         policy.hasMattermost = !mattermostURL.isEmpty
         policy.hasHTTP = !httpURL.isEmpty
         policy.universalWebHook = universalWebHook
+        policy.keepsActivity = true
         return policy
     }
 }

@@ -34,6 +34,7 @@ actor Notifier: Service {
     private let permits: @Sendable (String) -> Bool
     private let hint: @Sendable () -> UInt64?
     private let shape: @Sendable (Notice) async throws -> JSONObject?
+    private let enter: @Sendable (Notice) async throws -> Void
     private let clock: any WallClock
     private let loop: EventLoop
     private let log: Log
@@ -42,13 +43,14 @@ actor Notifier: Service {
     /// - Parameters:
     ///   - permits: whether a web hook may lead to a numeric address.
     ///   - shape: the job of a notice as the Cronicle dialect shows it, for web hooks.
+    ///   - enter: enters a notice in the list of activity.
     ///   - hint: changes when something was written to the outbox; nil while this node does not lead.
     init(
         _ configuration: NotificationConfiguration, store: OutboxStore, client: HTTPClient,
         permits: @escaping @Sendable (String) -> Bool,
-        shape: @escaping @Sendable (Notice) async throws -> JSONObject?, hint: @escaping @Sendable () -> UInt64?,
-        clock: any WallClock,
-        loop: EventLoop, log: Log
+        shape: @escaping @Sendable (Notice) async throws -> JSONObject?,
+        enter: @escaping @Sendable (Notice) async throws -> Void, hint: @escaping @Sendable () -> UInt64?,
+        clock: any WallClock, loop: EventLoop, log: Log
     ) {
         self.configuration = configuration
         self.store = store
@@ -56,6 +58,7 @@ actor Notifier: Service {
         self.permits = permits
         self.hint = hint
         self.shape = shape
+        self.enter = enter
         self.clock = clock
         self.loop = loop
         self.log = log
@@ -152,6 +155,7 @@ actor Notifier: Service {
         case .mail:
             let run = RunMessage(waiting, baseURL: configuration.baseURL)
             try await send(mail: run.subject, run.text, to: message.destination, waiting)
+        case .activity: try await enter(message.notice)
         case .slack, .mattermost:
             let owner = OwnerMessage(waiting, clusterName: configuration.clusterName)
             let url = message.channel == .slack ? configuration.slackURL : configuration.mattermostURL

@@ -22,7 +22,7 @@ struct OwnerMessage {
         case .jobDisabled:
             subject = "\(prefix) job '\(name)' disabled"
             body = Self.disabled(name, notice.reason)
-        case .runStarted, .runEnded:
+        case .runStarted, .runEnded, .launchRefused:
             subject = "\(prefix) job '\(name)' failed!"
             body = Self.exhausted(notice)
         }

@@ -50,12 +50,14 @@ struct RunMessage {
     // MARK: Mail
 
     var subject: String {
-        isSuccess
+        if notice.kind == .launchRefused { return "\u{26A0}\u{FE0F} Carillon Event Error: \(title)" }
+        return isSuccess
             ? "\u{2705} Carillon Job Completed Successfully: \(title)"
             : "\u{26A0}\u{FE0F} Carillon Job Failed: \(title)"
     }
 
     var text: String {
+        if notice.kind == .launchRefused { return refusalText }
         var lines: [(String, String)] = [
             ("Date/Time", notice.at.iso8601), ("Event Title", title),
             ("Category", definition.category.isEmpty ? "general" : definition.category),
@@ -75,11 +77,25 @@ struct RunMessage {
         return text
     }
 
+    private var refusalText: String {
+        var lines: [(String, String)] = [
+            ("Date/Time", notice.at.iso8601), ("Event Title", title),
+            ("Category", definition.category.isEmpty ? "general" : definition.category),
+            ("Server Target", definition.target.name.isEmpty ? "(Any)" : definition.target.name),
+            ("Plugin", definition.plugin.isEmpty ? "(None)" : definition.plugin),
+            ("Description", notice.reason.isEmpty ? "(No description provided)" : notice.reason),
+        ]
+        if !editURL.isEmpty { lines.append(("Edit Event", editURL)) }
+        lines.append(("Event Notes", definition.description.isEmpty ? "(None)" : definition.description))
+        return lines.reduce("A scheduled job was not launched.\n\n") { $0 + "\($1.0): \($1.1)\n" }
+    }
+
     // MARK: Web hook
 
     /// - Parameter job: as the Cronicle dialect shows it; nil: it cannot be shown now: what the notice says must do.
     func hook(_ job: JSONObject?) -> JSONValue {
         var object = job ?? facts()
+        if notice.kind == .launchRefused { return refusalHook(object) }
         if job == nil, notice.kind != .runStarted { addResult(to: &object) }
         object["action"] = notice.kind == .runStarted ? "job_start" : "job_complete"
         object["base_app_url"] = .string(baseURL)
@@ -89,6 +105,22 @@ struct RunMessage {
         object["text"] = line
         object["content"] = line
         object["message"] = line
+        return .object(object)
+    }
+
+    /// About the event, not about a job of it.
+    private func refusalHook(_ event: JSONObject) -> JSONValue {
+        var object = event
+        object["id"] = .string(notice.job.rawValue)
+        object["action"] = "job_launch_failure"
+        object["code"] = 1
+        object["description"] = .string(notice.reason)
+        object["base_app_url"] = .string(baseURL)
+        object["edit_event_url"] = .string(editURL)
+        let link = editURL.isEmpty ? "" : " \(editURL)"
+        for key in ["text", "content", "message"] {
+            object[key] = .string("Failed to launch scheduled event: \(title): \(notice.reason)\(link)")
+        }
         return .object(object)
     }
 

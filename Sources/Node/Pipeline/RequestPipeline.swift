@@ -79,9 +79,9 @@ struct RequestPipeline: Sendable {
     private func answered(
         _ request: HTTPRequest, for known: Principal?
     ) async throws(DomainError) -> HTTPResponse {
-        if CronicleAPI.owns(path: request.path) {
-            if known == nil, cronicle.isForLeader(request), !leads() { return await redirected(request) }
-            return await cronicle.answer(request, for: known)
+        if let route = cronicle.route(request) {
+            if known == nil, route.isForLeader, !leads() { return await redirected(request) }
+            return await cronicle.answer(request, on: route, for: known)
         }
         switch router.match(request) {
         case .found(let route, let request):

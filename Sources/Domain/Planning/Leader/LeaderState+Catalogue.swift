@@ -104,7 +104,7 @@ extension LeaderState {
         return .limit(Self.maximum(category.maximumActive, "category: \(category.displayTitle)"))
     }
 
-    private static func maximum(_ count: Int, _ what: String) -> String {
+    static func maximum(_ count: Int, _ what: String) -> String {
         "Maximum of \(count) \(count == 1 ? "job" : "jobs") already running for \(what)"
     }
 

@@ -83,7 +83,7 @@ extension LeaderState {
         for (text, target) in chainTargets where target.job?.id == id { forgetChainTarget(named: text) }
     }
 
-    private func chained(_ text: String) -> Job? {
+    func chained(_ text: String) -> Job? {
         if let target = chainTargets[text], target.isKnown { return target.job }
         return job(.either(text))
     }
@@ -128,15 +128,17 @@ extension LeaderState {
         return nil
     }
 
-    private mutating func notChained(_ title: String, _ why: String) -> String {
+    mutating func notChained(_ title: String, _ why: String) -> String {
         effects.append(.notice("what follows job '\(title)' was not launched: \(why)"))
         return "what follows it was not launched: \(why)"
     }
 
+    static let launchFailure = "\"job_launch_failure\""
+
     /// JSON text, as Cronicle's `chain_code`.
     private static func code(of ended: ActiveRun, _ record: AttemptRecord?) -> String {
         if ended.run.state == .succeeded { return "0" }
-        if record?.startedAt == nil { return "\"job_launch_failure\"" }
+        if record?.startedAt == nil, ended.run.context?.firstStart == nil { return launchFailure }
         if let code = record?.exitCode, code != 0 { return String(code) }
         return "1"
     }

@@ -83,7 +83,7 @@ extension LeaderState {
 
     private mutating func fire(_ timer: SteadyTimer, now: Moment) {
         switch timer {
-        case .retry(let attempt): retry(attempt)
+        case .retry(let attempt): retry(attempt, now: now)
         case .stagger(let id): takeTurn(id)
         case .offerTimeout(let attempt): offerUnanswered(attempt, now: now)
         case .workerSilence(let name): checkSilence(of: name, now: now)
@@ -97,6 +97,8 @@ extension LeaderState {
     }
 
     private mutating func decide(_ version: JobVersion, now: Moment) {
+        let known = refusing.removeValue(forKey: version)
+        defer { if let known { leaveChains(of: known) } }
         guard let entry = agenda[version.job], entry.job.version == version.version, let next = entry.job.next else {
             return
         }
@@ -121,6 +123,16 @@ extension LeaderState {
         if next.due > now.wall, decision.isHeld || decision.findings.contains(where: { $0.verdict != .launched }) {
             wallTimers.insert(.due(version), at: next.due)
             return
+        }
+        if let refused = decision.refused, isToldOf(refused, version, now: now) {
+            guard knowsChains(of: entry.job.definition) else {
+                // The next turn knows.
+                useChains(of: entry.job.definition)
+                refusing[version] = entry.job.definition
+                postponed[version] = next.due
+                return
+            }
+            refuse(refused, of: entry.job, now: now)
         }
         if decision.isHeld { held.insert(version.job) } else { held.remove(version.job) }
         guard !decision.findings.isEmpty else { return }

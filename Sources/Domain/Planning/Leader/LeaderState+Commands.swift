@@ -93,7 +93,7 @@ extension LeaderState {
         case .abortRuns(let ids, let reason, let rewinds):
             return .runs(abort(ids, reason: reason, rewinds: rewinds, now: now))
         case .dropWaitingRuns: return .runs(dropWaiting(now: now))
-        case .updateRun(let id, let definition): try updateRun(id, definition)
+        case .updateRun(let id, let definition): try updateRun(id, definition, now: now)
         default: break
         }
         return .done

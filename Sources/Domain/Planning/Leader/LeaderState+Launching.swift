@@ -46,7 +46,8 @@ extension LeaderState {
             Launch(
                 cause: .manual(key: key.rawValue), due: due, context: request.context, arguments: request.arguments),
             now: now, first: key)
-        return LaunchReport(runs: runs, isQueued: isQueued, waiting: waiting(of: job.id))
+        let waiting = waiting(of: job.id)
+        return LaunchReport(runs: runs, isQueued: isQueued, waiting: isQueued ? waiting : waiting - runs.count)
     }
 
     /// Why no further run of the job may exist at all.

@@ -69,7 +69,8 @@ extension LeaderState {
             command: definition.command, shell: definition.shell, arguments: arguments,
             environment: definition.environment, user: user.isEmpty ? definition.runAsUser : user,
             resources: definition.resources,
-            constraints: definition.constraints, timeout: definition.timeout, startDeadline: active.run.startDeadline,
+            constraints: definition.constraints, timeout: active.timeout(ofTryFrom: now.wall),
+            startDeadline: active.run.startDeadline,
             lead: Self.isAhead(active.run, now: now) ? now.wall.duration(to: active.run.due) : .zero,
             extras: extras(for: active, plugin: plugin))
     }

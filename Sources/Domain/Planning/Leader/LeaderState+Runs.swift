@@ -63,12 +63,18 @@ extension LeaderState {
     mutating func awaitRetry(_ active: ActiveRun, now: Moment) {
         let longest = RetryPlanner.delay(before: active.run.attempt, definition: active.definition, policy: policy)
         let delay = active.run.notBefore.map { now.wall.duration(to: $0) } ?? .zero
-        steadyTimers.insert(.retry(active.run.attemptID), at: now.uptime + max(.zero, min(delay, longest)))
+        var wait = min(delay, longest)
+        if let left = active.timeLeft(at: now.wall) { wait = min(wait, left) }
+        steadyTimers.insert(.retry(active.run.attemptID), at: now.uptime + max(.zero, wait))
     }
 
-    mutating func retry(_ attempt: AttemptID) {
+    mutating func retry(_ attempt: AttemptID, now: Moment) {
         guard let active = runs[attempt.run], active.run.attempt == attempt.number, active.run.state == .waiting
         else { return }
+        if let left = active.timeLeft(at: now.wall), left <= .zero {
+            end(attempt.run, in: .failed, reason: active.overtimeText, record: nil, now: now)
+            return
+        }
         // The database still says waiting, which the offer that follows expects.
         runs[attempt.run]?.become(.queued)
         runs[attempt.run]?.run.notBefore = nil
@@ -126,6 +132,9 @@ extension LeaderState {
     mutating func conclude(_ id: RunID, record: AttemptRecord, limit: RetryPlanner.Limit? = nil, now: Moment) {
         guard var active = runs[id] else { return }
         letGo(active)
+        var record = record
+        // Its worker knows what was left for this try only.
+        if limit == .time, active.run.context?.firstStart != nil { record.reason = active.overtimeText }
         let consequence = RetryPlanner.consequence(
             of: record.state, attempt: active.run.attempt, definition: active.definition,
             abortRequested: active.run.isAbortRequested, limit: limit, now: now.wall, policy: policy)
@@ -142,6 +151,7 @@ extension LeaderState {
             // Its worker was lost, or it was ended by a limit: nothing that the job itself has done.
             if state == .lost || limit == .resource { runAgain(active, now: now) }
         case .retry(let notBefore):
+            noteFirstStart(of: &active, record)
             active.become(.waiting)
             active.run.attempt += 1
             active.run.notBefore = notBefore
@@ -177,11 +187,12 @@ extension LeaderState {
         active.run.notBefore = nil
         let hasSucceeded = state == .succeeded
         let hasFailed = state == .failed || state == .lost
-        if hasSucceeded || hasFailed, let obstacle = follow(active, record: record, now: now) {
+        if hasSucceeded || hasFailed || state == .missed, let obstacle = follow(active, record: record, now: now) {
             active.run.reason = active.run.reason.isEmpty ? obstacle : "\(active.run.reason); \(obstacle)"
         }
         tell(
-            .runEnded, job: job.job, definition: active.definition, run: active.run, record: record,
+            state == .missed ? .launchRefused : .runEnded, job: job.job, definition: active.definition, run: active.run,
+            record: record,
             reason: active.run.reason, at: now.wall)
         finish(active)
         if hasSucceeded || hasFailed {
@@ -310,7 +321,7 @@ extension LeaderState {
     }
 
     /// Where the run goes does not change: it may be on its way already.
-    mutating func updateRun(_ id: RunID, _ definition: JobDefinition) throws(DomainError) {
+    mutating func updateRun(_ id: RunID, _ definition: JobDefinition, now: Moment) throws(DomainError) {
         guard var active = runs[id] else {
             throw .notFound("run '\(id)' not found among the runs that have not ended")
         }
@@ -323,7 +334,8 @@ extension LeaderState {
         let former = active.run.context
         let context = RunContext(
             definition: definition, source: former?.source ?? "", chain: former?.chain,
-            postData: former?.postData ?? "", worker: former?.worker ?? "", trace: former?.trace)
+            postData: former?.postData ?? "", worker: former?.worker ?? "", trace: former?.trace,
+            firstStart: former?.firstStart)
         useChains(of: definition)
         leaveChains(of: active.definition)
         active.definition = definition
@@ -333,7 +345,8 @@ extension LeaderState {
         if active.run.state == .started || active.run.state == .offered, let worker = workers[active.run.worker] {
             effects.append(
                 .adjust(
-                    worker: worker.worker.description, attempt: active.run.attemptID, timeout: definition.timeout,
+                    worker: worker.worker.description, attempt: active.run.attemptID,
+                    timeout: active.timeout(ofTryFrom: active.run.startedAt ?? now.wall),
                     limits: limits(of: definition)))
         }
         changes.contexts.removeAll { $0.run == id }

@@ -59,6 +59,10 @@ public struct LeaderState: Sendable {
     /// By the text that names them.
     var chainTargets: [String: ChainTarget] = [:]
     var unknownChains: Set<String> = []
+    /// Jobs with an occurrence that is refused once it is known what follows that, and their definitions.
+    var refusing: [JobVersion: JobDefinition] = [:]
+    /// Occurrences that were refused last, by index, so that what is held is told once.
+    var lastRefused: [JobVersion: Int64] = [:]
     /// Runs that can never start; they are ended in the next turn, when it is known what follows them.
     var doomed: [RunID] = []
     /// Bytes of what running tasks have told of themselves.
