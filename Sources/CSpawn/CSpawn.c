@@ -297,8 +297,11 @@ failed:;
 int cspawn_reap(pid_t process, struct cspawn_end *end) {
     int status = 0;
     pid_t reaped;
-    do { reaped = waitpid(process, &status, WNOHANG); } while (reaped < 0 && errno == EINTR);
+    struct rusage usage = {0};
+    do { reaped = wait4(process, &status, WNOHANG, &usage); } while (reaped < 0 && errno == EINTR);
     if (reaped <= 0) return (int)reaped;
+    end->processor_time = (int64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000
+        + usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
     end->code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     end->signal_number = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
     return 1;

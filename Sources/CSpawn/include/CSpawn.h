@@ -90,6 +90,8 @@ struct cspawn_end {
     int code;
     /// Number of that signal, or 0.
     int signal_number;
+    /// Microseconds of processor time that it has used, with those of its descendants that were waited for.
+    int64_t processor_time;
 };
 
 /// Takes the status of a child that has ended. Returns 1; 0 while it runs; -1 if there is no such child.

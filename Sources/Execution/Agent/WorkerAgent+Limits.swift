@@ -28,8 +28,9 @@ extension WorkerAgent {
     private func listen() async {
         var hasNews = false
         defer { if hasNews { heartbeatWanted.signal() } }
-        for (attempt, holding) in holdings.sorted(by: { $0.key < $1.key }) where holding.offer?.extras?.plugin != nil {
-            guard let news = await holding.process?.news() else { continue }
+        let plugins = holdings.filter { $0.value.offer?.extras?.plugin != nil }.keys.sorted()
+        for attempt in plugins {
+            guard let news = await holdings[attempt]?.process?.news() else { continue }
             // It has ended meanwhile, and all that it told is in its report.
             guard holdings[attempt]?.phase == .started else { continue }
             guard holdings[attempt]?.details.reported != news else { continue }

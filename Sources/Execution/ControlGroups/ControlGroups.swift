@@ -93,7 +93,7 @@ public final class ControlGroups: Sendable {
         while let group = idle(for: limits) {
             do throws(LaunchError) {
                 // Somebody else may have removed it.
-                if roots.isWhole(group.name) {
+                if roots.stands(group.name) {
                     try group.set(limits)
                     return group
                 }

@@ -40,8 +40,8 @@ struct GroupRoots: Hashable, Sendable {
 
     func exists(_ name: String) -> Bool { all.contains { access("\($0.path)/\(name)", F_OK) == 0 } }
 
-    /// In each of the hierarchies.
-    func isWhole(_ name: String) -> Bool { all.allSatisfy { access("\($0.path)/\(name)", F_OK) == 0 } }
+    /// In the first of the hierarchies: who removes groups removes them in all.
+    func stands(_ name: String) -> Bool { all.first.map { access("\($0.path)/\(name)", F_OK) == 0 } ?? false }
 
     /// Groups of runs, whoever has made them.
     func names() -> Set<String> {

@@ -18,6 +18,10 @@ final class RunGroup: Sendable {
         var limits: GroupLimits?
         /// Count of kills when the group was given out.
         var killsBefore: Int64 = 0
+        /// Microseconds of processor time since the quota was made whole; nil: nobody knows.
+        var spent: Int64 = 0
+        /// What the run that it was given to last has used; nil: that run has not ended, or nobody knows.
+        var lastUse: Int64?
         var isOpen = true
         var isSpent = false
     }
@@ -68,6 +72,9 @@ final class RunGroup: Sendable {
         roots.remove(name)
     }
 
+    /// The part of a quota that may be missing at the start of a run.
+    private static let bite: Int64 = 4
+
     // MARK: Limits
 
     /// - Throws: `LaunchError` when one of them cannot be set.
@@ -79,6 +86,10 @@ final class RunGroup: Sendable {
             if before == nil || before?.quota != limits.quota { try setQuota(limits.quota) }
             if before == nil || before?.weight != limits.weight { try setWeight(limits.weight) }
             if before == nil || before?.processes != limits.processes { try setProcesses(limits.processes) }
+            state.withLock { state in
+                state.spent = 0
+                state.lastUse = nil
+            }
         } else if let quota = limits.quota {
             try refill(quota)
         }
@@ -123,12 +134,25 @@ final class RunGroup: Sendable {
     }
 
     /// What former runs in this group have used up of the current second is not the next one's: else short runs that
-    /// follow each other would stand still until the second is over. The kernel makes a quota whole that is written.
+    /// follow each other would stand still until the second is over. The kernel makes a quota whole that is written,
+    /// which it needs longer for the more groups there are, so that is not done for each small bite.
     private func refill(_ quota: Int64) throws(LaunchError) {
-        guard let root = roots.cpu else { return }
+        let isWhole = state.withLock { state in
+            defer { state.lastUse = nil }
+            guard let lastUse = state.lastUse, state.spent + lastUse < quota / Self.bite else {
+                state.spent = 0
+                return false
+            }
+            state.spent += lastUse
+            return true
+        }
+        guard !isWhole, let root = roots.cpu else { return }
         let text = root.isVersion2 ? "\(quota) \(GroupLimits.period)" : "\(quota)"
         try put(text, root.isVersion2 ? "cpu.max" : "cpu.cfs_quota_us", root)
     }
+
+    /// Told by whoever has waited for the run's command. Nil: others have used something as well.
+    func noteUse(microseconds: Int64?) { state.withLock { $0.lastUse = microseconds } }
 
     private func setWeight(_ weight: Int64) throws(LaunchError) {
         guard let root = roots.cpu else { return }

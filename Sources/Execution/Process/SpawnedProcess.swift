@@ -210,6 +210,7 @@ actor SpawnedProcess: RunningProcess {
     private func endRemains() async -> Int {
         // The usual case, and one small read.
         if let group, group.isEmpty() { return 0 }
+        group?.noteUse(microseconds: nil)
         if group == nil, children.hasNoStrays() { return 0 }
         let command = identity.process
         let sandbox = self.sandbox
@@ -248,6 +249,7 @@ actor SpawnedProcess: RunningProcess {
         var end = cspawn_end()
         let answer = cspawn_reap(identity.process, &end)
         guard answer != 0 else { return }
+        if answer > 0 { group?.noteUse(microseconds: end.processor_time) }
         // -1: somebody else has waited for it, and how it ended is lost. That must not happen, and must not hang.
         if answer < 0 { logOutput("the exit status of \(attempt) was lost") }
         let signalled = answer < 0 ? Int(SIGKILL) : Int(end.signal_number)
