@@ -32,7 +32,7 @@ struct JobsResource: Resource {
             var page = first
             var separator: [UInt8] = Array("[".utf8)
             while let last = page.last {
-                try await sink.write(separator + elements(of: page))
+                try await sink.write(separator + encoded.bytes(of: page))
                 separator = Array(",".utf8)
                 guard page.count == Self.pageSize else { break }
                 page = try await jobs.list(principal, after: last.definition.name, limit: Self.pageSize)
@@ -43,18 +43,7 @@ struct JobsResource: Resource {
     }
 
     private func array(of jobs: [Job]) -> [UInt8] {
-        Array("[".utf8) + elements(of: jobs) + Array("]".utf8)
-    }
-
-    private func elements(of jobs: [Job]) -> [UInt8] {
-        let typicalSize = 1_024
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(jobs.count * typicalSize)
-        for (position, job) in jobs.enumerated() {
-            if position > 0 { bytes.append(UInt8(ascii: ",")) }
-            bytes += encoded.bytes(of: job)
-        }
-        return bytes
+        Array("[".utf8) + encoded.bytes(of: jobs) + Array("]".utf8)
     }
 
     // MARK: Search
