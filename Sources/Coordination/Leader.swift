@@ -276,6 +276,7 @@ public actor Leader: LeaderOffice {
             let took = begin.duration(to: timekeeper.monotonicNow)
             counted.withLock { $0.note(changes, took: took) }
             if !changes.outbox.isEmpty { published.withLock { $0.outboxWrites += 1 } }
+            tellTroubles(of: changes)
         } else if !changes.starts.isEmpty {
             counted.withLock { $0.note(changes, took: nil) }
         }
