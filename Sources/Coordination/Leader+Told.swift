@@ -62,6 +62,6 @@ extension Leader {
             if let run = line.run { log = log.with("run", run) }
             log.warning(line.text)
         }
-        if more > 0 { log.warning("\(more) more were missed or lost in the same turn; `carillon run ledger` shows all") }
+        if more > 0 { log.warning("\(more) more were missed or lost in this turn; `carillon run ledger` shows all") }
     }
 }

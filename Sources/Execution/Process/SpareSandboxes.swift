@@ -1,11 +1,12 @@
 import Glibc
 import Synchronization
 
-/// Empty directories of runs that have ended, for runs of the same user that come: to rename one costs a fifth of making
-/// and removing one, and a fiftieth where the file system looks for long for an inode that was not freed just now (ext4).
+/// Empty directories of runs that have ended, for runs of the same user that come: to rename one costs a fifth of
+/// making and removing one, and a fiftieth where the file system looks for long for an inode that was not freed just
+/// now (ext4).
 ///
-/// A directory is kept only if there is nothing in it and it is as it was made. Whatever else a run can have done to it,
-/// it could have done to that of any other run of its user. All calls block.
+/// A directory is kept only if there is nothing in it and it is as it was made. Whatever else a run can have done to
+/// it, it could have done to that of any other run of its user. All calls block.
 final class SpareSandboxes: Sendable {
     private struct Owner: Hashable {
         let user: uid_t
