@@ -109,6 +109,7 @@ struct CallContext: Sendable {
 
     private static func merged(_ first: JSONObject, _ second: JSONObject) -> JSONObject {
         guard !second.isEmpty else { return first }
+        guard !first.isEmpty else { return second }
         var merged = first
         for (key, value) in second { merged[key] = value }
         return merged

@@ -48,6 +48,11 @@ struct EventListing: Sendable {
 
     // MARK: Many
 
+    /// An answer that need not be made.
+    func known(offset: Int, limit: Int) -> [UInt8]? {
+        pages.value(for: Span(offset: offset, limit: limit))
+    }
+
     /// - Parameter limit: 0: all.
     func text(offset: Int, limit: Int) async throws -> Call.Answer {
         let span = Span(offset: offset, limit: limit)

@@ -70,6 +70,9 @@ public struct EventOperations: Sendable {
         return job
     }
 
+    /// The same where that is known without asking the store.
+    public func known(_ id: String) -> Job? { jobCache.value(for: .id(id)) }
+
     public func job(titled title: String) async throws(DomainError) -> Job? {
         guard !title.utf8.contains(0) else { return nil }
         let ticket = jobCache.ticket()

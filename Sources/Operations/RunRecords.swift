@@ -39,9 +39,10 @@ public struct RunRecords: Sendable {
     /// Runs that have not ended, of one job or of all.
     public func active(of job: JobID? = nil) async throws(DomainError) -> [Record] {
         let active = await office.activeRuns(of: job, limit: Limits.activeRuns)
+        guard !active.isEmpty else { return [] }
         // Tries that have ended count for those that are being repeated only.
         let repeated = active.filter { $0.run.attempt > 0 }.map(\.run.id)
-        let ended = try await attempts(of: repeated)
+        let ended = repeated.isEmpty ? [:] : try await attempts(of: repeated)
         return active.map { overview in
             Record(
                 run: overview.run, definition: overview.definition, details: overview.details,

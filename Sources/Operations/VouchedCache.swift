@@ -5,7 +5,8 @@ import Timetable
 /// Values that follow from what people have defined (jobs, catalogue, workers), kept for as long as the leader vouches
 /// that none of that has changed. Where this node does not lead nothing is kept.
 ///
-/// Nothing is kept for longer than a second, so that what somebody changes in the database by hand shows.
+/// After a second one of those who ask reads anew, so that what somebody changes in the database by hand shows; the
+/// others are given what is there meanwhile.
 public final class VouchedCache<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     /// What was vouched for when a value was asked for; with it alone the value can be kept.
     public struct Ticket: Sendable {
@@ -13,10 +14,16 @@ public final class VouchedCache<Key: Hashable & Sendable, Value: Sendable>: Send
         fileprivate let at: Instant
     }
 
+    private struct Entry {
+        var value: Value
+        var weight: Int
+        /// When it was read, or is being read anew.
+        var at: Instant
+    }
+
     private struct State {
         var mark: DefinitionsMark?
-        var filled = Instant.distantPast
-        var values: [Key: Value] = [:]
+        var entries: [Key: Entry] = [:]
         var weight = 0
     }
 
@@ -35,27 +42,41 @@ public final class VouchedCache<Key: Hashable & Sendable, Value: Sendable>: Send
     /// To be taken before anything is read.
     public func ticket() -> Ticket { Ticket(mark: office.definitionsMark, at: clock.now()) }
 
+    /// What is there and need not be read anew by anybody.
+    public func value(for key: Key) -> Value? {
+        let ticket = ticket()
+        guard let mark = ticket.mark else { return nil }
+        return state.withLock { state in
+            guard state.mark == mark, let entry = state.entries[key] else { return nil }
+            let age = entry.at.duration(to: ticket.at)
+            return age >= .zero && age < .seconds(1) ? entry.value : nil
+        }
+    }
+
+    /// Nil also for the one who is to read it anew.
     public func value(for key: Key, _ ticket: Ticket) -> Value? {
         guard let mark = ticket.mark else { return nil }
-        return state.withLock { Self.isFresh($0, mark, at: ticket.at) ? $0.values[key] : nil }
+        return state.withLock { state in
+            guard state.mark == mark, let entry = state.entries[key] else { return nil }
+            let age = entry.at.duration(to: ticket.at)
+            // A clock that was set back makes what is kept old, not eternal.
+            guard age >= .zero && age < .seconds(1) else {
+                state.entries[key]?.at = ticket.at
+                return nil
+            }
+            return entry.value
+        }
     }
 
     /// Keeps a value that was made of what was read after the ticket was taken, if nothing has changed since then.
     public func keep(_ value: Value, for key: Key, weight: Int = 1, _ ticket: Ticket) {
         guard let mark = ticket.mark, weight <= limit, office.definitionsMark == mark else { return }
         state.withLock { state in
-            if !Self.isFresh(state, mark, at: ticket.at) || state.weight + weight > limit {
-                state = State(mark: mark, filled: ticket.at)
-            }
+            if state.mark != mark { state = State(mark: mark) }
+            state.weight -= state.entries.removeValue(forKey: key)?.weight ?? 0
+            if state.weight + weight > limit { state = State(mark: mark) }
             state.weight += weight
-            state.values[key] = value
+            state.entries[key] = Entry(value: value, weight: weight, at: ticket.at)
         }
-    }
-
-    /// A clock that was set back makes what is kept stale, not eternal.
-    private static func isFresh(_ state: State, _ mark: DefinitionsMark, at now: Instant) -> Bool {
-        guard state.mark == mark else { return false }
-        let age = state.filled.duration(to: now)
-        return age >= .zero && age < .seconds(1)
     }
 }

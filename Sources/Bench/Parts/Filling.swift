@@ -3,13 +3,14 @@ import Runtime
 
 /// Rows that would take hours to make over the API, in the form in which Carillon itself writes them.
 enum Filling {
-    /// Copies of a job that exists, under other names and identities, with their versions and eras.
+    /// Copies of a job that exists, under other names, titles and identities, with their versions and eras.
     static func copyJob(_ cluster: Cluster, named name: String, count: Int) async throws {
         try await cluster.execute(
             """
             INSERT INTO carillon.jobs SELECT (jsonb_populate_record(j, jsonb_build_object(
                 'id', 'bench' || i, 'name', '\(name)-' || i,
-                'definition', jsonb_set(j.definition, '{name}', to_jsonb('\(name)-' || i))))).*
+                'definition', jsonb_set(jsonb_set(j.definition, '{name}', to_jsonb('\(name)-' || i)), '{title}',
+                    to_jsonb(coalesce(j.definition ->> 'title', '') || ' ' || i), false)))).*
               FROM carillon.jobs j, generate_series(1, \(count)) i WHERE j.name = '\(name)';
             INSERT INTO carillon.job_versions (job_id, version, definition)
               SELECT id, version, definition FROM carillon.jobs WHERE id LIKE 'bench%';
