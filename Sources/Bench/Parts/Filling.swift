@@ -15,9 +15,9 @@ enum Filling {
             INSERT INTO carillon.job_versions (job_id, version, definition)
               SELECT id, version, definition FROM carillon.jobs WHERE id LIKE 'bench%';
             INSERT INTO carillon.eras (job_id, version, job_name, notation, schedule, zone, anchor, first_index, closed)
+              WITH source AS MATERIALIZED (SELECT * FROM carillon.eras WHERE job_name = '\(name)')
               SELECT j.id, j.version, j.name, e.notation, e.schedule, e.zone, e.anchor, e.first_index, e.closed
-                FROM carillon.jobs j, carillon.eras e
-               WHERE j.id LIKE 'bench%' AND e.job_name = '\(name)';
+                FROM carillon.jobs j, source e WHERE j.id LIKE 'bench%';
             """)
         try await cluster.execute("VACUUM ANALYZE carillon.jobs")
     }
