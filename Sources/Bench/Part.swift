@@ -4,7 +4,7 @@ import Runtime
 enum Part: String, CaseIterable, Sendable {
     case limits, lateness, burst
     case runNow = "run-now"
-    case throughput, failover, api, cronicle, memory, million
+    case throughput, execution, failover, api, cronicle, memory, million
     case costRate = "cost-rate"
     case costJobs = "cost-jobs"
     case costHistory = "cost-history"
@@ -29,6 +29,7 @@ enum Part: String, CaseIterable, Sendable {
         case .burst: "50 and 1,000 jobs due at the same instant"
         case .runNow: "a run ordered over the API, until its process starts"
         case .throughput: "runs of /bin/true until their ends are durable"
+        case .execution: "one run's overhead, much output, limits, many sleeping runs"
         case .failover: "leader killed, leader frozen, worker killed"
         case .api: "answers a second"
         case .cronicle: "the Cronicle dialect: jobs, and answers with 1,000 and 100,000 events"
@@ -49,6 +50,7 @@ enum Part: String, CaseIterable, Sendable {
         case .burst: return try await bench.bursts()
         case .runNow: return try await bench.runNow()
         case .throughput: return try await bench.throughput()
+        case .execution: return try await bench.execution()
         case .failover: return try await bench.failover()
         case .api: return try await bench.api()
         case .cronicle: return try await bench.cronicle()

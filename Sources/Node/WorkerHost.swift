@@ -35,6 +35,8 @@ public struct WorkerHostConfiguration: Sendable {
     public var outbound = OutboundConfiguration()
     /// Nil: HTTP, and the system's authorities for nodes with https URLs.
     public var tls: ClusterTLS?
+    /// All runs outlive the worker's process and are taken over by the next one, not only detached ones.
+    public var adoptsAll = false
     public var killGrace = Duration.seconds(10)
     /// How long running commands get to end when the worker is stopped.
     public var stopGrace = Duration.seconds(10)
@@ -84,6 +86,7 @@ public struct WorkerHost: Sendable {
         var settings = SpawnSettings(workDirectory: configuration.workDirectory)
         settings.groups = configuration.groups
         settings.processLimit = configuration.processLimit
+        settings.supervisesAll = configuration.adoptsAll
         settings.remainsGrace = configuration.killGrace
         let tasks = HTTPTaskClient(client: client, egress: configuration.outbound.egress)
         let launcher = try SpawnLauncher(settings, loop: loop, http: tasks, log: log)
@@ -217,6 +220,7 @@ public struct WorkerHost: Sendable {
                 allowed: configuration.allowedUsers, defaultUser: configuration.defaultUser))
         worker.killGrace = configuration.killGrace
         if hasEngine { worker.containers = configuration.outbound.policy(users: worker.users) }
+        worker.adoptsAll = configuration.adoptsAll
         return worker
     }
 

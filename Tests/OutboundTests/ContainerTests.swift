@@ -258,6 +258,41 @@ struct ContainerTests {
         }
     }
 
+    @Test("a detached container goes on when its worker's process ends; the next one takes it over")
+    func detached() async throws {
+        let scratch = try Scratch()
+        var offer = sampleOffer(
+            "cdetach1",
+            command: "echo before; while [ ! -e $MESOS_SANDBOX/go ]; do sleep 0.1; done; echo after; exit 5",
+            container: spec())
+        offer.extras?.isDetached = true
+        let detached = offer
+        try await withMachine(scratch: scratch) { machine, _ in
+            let process = try await machine.launcher.launch(LaunchOrder(offer: detached, user: "", hostName: "h"))
+            #expect(process.outlivesWorker)
+            async let end = process.ended()
+            try await eventually("it has begun", on: machine.loop) { machine.log(detached) == "before\n" }
+            await process.leave()
+            #expect(await end.wasLeft)
+        }
+        try await withMachine(scratch: scratch) { machine, _ in
+            let runs = await machine.launcher.adopt { $0.attempt == detached.attempt }
+            let run = try #require(runs.first)
+            #expect(runs.count == 1 && run.offer.command == detached.command)
+            // What was taken over is nothing to clear away.
+            _ = await machine.launcher.endSurvivors([], grace: .zero)
+            let box = scratch.path + "/worker/runs/cdetach1-0/box"
+            #expect(FileManager.default.createFile(atPath: box + "/go", contents: nil))
+            let end = await run.process.ended()
+            #expect(end.status == .exited(code: 5) && !end.wasLeft && end.outputProblem == nil)
+            #expect(end.outputTail == "before\nafter\n")
+            #expect(machine.log(detached) == "before\nafter\n")
+            await run.process.discard()
+            #expect(try !Podman.shared().command("ps -a --format '{{.Names}}'").contains("cdetach1"))
+            #expect(machine.scratch.names("worker/runs") == [] && machine.scratch.names("worker/detached") == [])
+        }
+    }
+
     @Test("a megabyte of output comes whole and in order")
     func output() async throws {
         try await withMachine { machine, _ in

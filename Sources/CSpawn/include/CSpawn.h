@@ -76,6 +76,33 @@ struct cspawn_result {
 /// is neither a child nor a descriptor left.
 int cspawn_start(const struct cspawn_request *request, struct cspawn_result *result);
 
+/// What a supervisor needs.
+struct cspawn_supervision {
+    /// In which it writes `process` ("<command> <its start time> <supervisor> <its start time>") when the command runs,
+    /// and `status` ("exited <status> <microseconds since 1970>" or "signalled <number> …") when it has ended. When the
+    /// directory is removed, it does not wait for readers any more.
+    int directory;
+    /// Stay open in it as long as something of the run lives.
+    const int *held;
+    size_t held_count;
+};
+
+struct cspawn_supervised {
+    /// A child of this process, which must wait for it.
+    pid_t supervisor;
+    /// Of the command.
+    uint64_t start_time;
+};
+
+/// As `cspawn_start`, with a process in between that outlives this one, waits for the command and writes down how it
+/// ended. It ends itself when nothing is left of the run. The result's pidfd is -1 where the command has ended already.
+int cspawn_start_supervised(
+    const struct cspawn_request *request, const struct cspawn_supervision *supervision, struct cspawn_result *result,
+    struct cspawn_supervised *supervised);
+
+/// A pidfd of exactly the process that was started then, whoever's child it is. -1 with errno: ESRCH when it has ended.
+int cspawn_open_process(pid_t process, uint64_t start_time);
+
 /// Makes a pipe whose ends are close-on-exec and at least 3. Only the reading end (the first) does not block: the other
 /// becomes a command's output. Returns 0, or -1 with errno.
 int cspawn_pipe(int ends[2]);

@@ -35,6 +35,10 @@ enum WorkerCommand {
         default: "")
     private static let processLimit = Option<Int>.integer(
         "process-limit", "N", "processes and threads of one run; 0: any number", in: 0...4_194_304, default: 4_096)
+    private static let onRestart = Option<String>.choice(
+        "on-restart", ["end", "adopt"],
+        "what becomes of runs that are not detached when the worker's process ends: ended, or taken over by the next",
+        default: "end")
     private static let killGrace = Option<Duration>.seconds(
         "kill-grace", "between TERM and KILL of a command that is ended", in: 0...3_600, default: 10)
 
@@ -50,6 +54,10 @@ enum WorkerCommand {
             list"; where the \
             machine lets it hold nothing, the limits that a job names for a sustained time are held by looking.
 
+            Detached runs, and with --on-restart adopt all of them, go on when the worker's process ends or crashes, \
+            and are taken over by the next one with the same work directory, if it comes within 12 s. Under systemd \
+            that takes KillMode=process, or they end with the service, and a --cgroup-parent outside of the service.
+
             On a machine with systemd and version 2 only, run it as a service with Delegate=yes. SIGHUP makes it read \
             its certificates again.
             """,
@@ -61,7 +69,8 @@ enum WorkerCommand {
             nodes.declaration, ServerOptions.listen.declaration, advertise.declaration, ServerOptions.name.declaration,
             ServerOptions.secretFile.declaration, attributes.declaration, cpus.declaration, memory.declaration,
             disk.declaration, workDirectory.declaration, users.declaration, defaultUser.declaration,
-            enforce.declaration, groupParent.declaration, processLimit.declaration, killGrace.declaration,
+            enforce.declaration, groupParent.declaration, processLimit.declaration, onRestart.declaration,
+            killGrace.declaration,
         ] + OutboundOptions.declarations + TLSOptions.declarations + ServerOptions.logOptions
     ) { arguments in
         try ServerOptions.setLogLevel(arguments)
@@ -88,6 +97,7 @@ enum WorkerCommand {
         configuration.groups = try groups(arguments)
         configuration.processLimit = Int64(try arguments.get(processLimit))
         configuration.outbound = try OutboundOptions.configuration(arguments)
+        configuration.adoptsAll = try arguments.get(onRestart) == "adopt"
         configuration.killGrace = try arguments.get(killGrace)
         return configuration
     }

@@ -7,8 +7,10 @@ import Timetable
 // - accepted: the worker ended between journalling and starting it. Perhaps its claim was granted, so it is reported as
 //   interrupted and never started here. First it is claimed for this boot: that is granted only where no claim was, so
 //   that the row says started and the report fits it, and refused where the former boot's was, which is as good.
-// - started: the command may still run, under process 1. It is ended with all its descendants, then reported as
-//   interrupted.
+// - started, and detached (or the operator wants all of them): it goes on below its supervisor, or has ended, which
+//   its supervisor has written down. It is taken over as if it had been started here; see Detached.
+// - started otherwise: the command may still run, under process 1. It is ended with all its descendants, then reported
+//   as interrupted.
 // - finished: the report is sent until somebody acknowledges it, as before.
 extension WorkerAgent {
     func recover() async throws {
@@ -22,13 +24,32 @@ extension WorkerAgent {
         }
         spool = image.held.filter { $0.value.phase == .finished }.keys.sorted()
         if !spool.isEmpty { reportWanted.signal() }
-        let survivors = image.held.filter { $0.value.phase != .finished }
+        await adopt(image)
+        let survivors = image.held.filter { $0.value.phase != .finished && holdings[$0.key]?.process == nil }
             .map { Survivor(attempt: $0.key, process: $0.value.process) }.sorted { $0.attempt < $1.attempt }
         isReady = true
         if !survivors.isEmpty {
             log.notice("\(survivors.count) attempts were interrupted by the end of this worker's former process")
         }
         startTask("recovery") { await self.resolve(survivors) }
+    }
+
+    private func adopt(_ image: JournalImage) async {
+        let open = Set(image.held.filter { $0.value.phase != .finished }.keys)
+        let adoptsAll = configuration.adoptsAll
+        let runs = await launcher.adopt { offer in
+            open.contains(offer.attempt) && (adoptsAll || offer.extras?.isDetached == true)
+        }
+        for run in runs.sorted(by: { $0.offer.attempt < $1.offer.attempt }) {
+            let attempt = run.offer.attempt
+            var holding = Holding(offer: run.offer, user: run.user, claimUntil: timekeeper.monotonicNow)
+            holding.phase = .started
+            holdings[attempt] = holding
+            used = used + run.offer.resources
+            noteRunning(attempt, run.process, since: run.startedAt)
+            startTask("run \(attempt)") { await self.takeOver(run) }
+        }
+        if !runs.isEmpty { log.notice("took over \(runs.count) runs of this worker's former process") }
     }
 
     private func resolve(_ survivors: [Survivor]) async {

@@ -118,7 +118,13 @@ extension WorkerAgent {
         leaderChanged.signal()
         if awaitingRuns { await waitUntilIdle(grace) }
         let running = holdings.filter { $0.value.phase == .started && $0.value.offer != nil }.keys.sorted()
-        for attempt in running { await stop(attempt, grace: awaitingRuns ? configuration.killGrace : grace) }
+        for attempt in running where holdings[attempt]?.process?.outlivesWorker == true {
+            // Those that are being ended stay until they have.
+            if holdings[attempt]?.ending == nil { await holdings[attempt]?.process?.leave() }
+        }
+        for attempt in running where holdings[attempt]?.process?.outlivesWorker != true {
+            await stop(attempt, grace: awaitingRuns ? configuration.killGrace : grace)
+        }
         // Those that are being claimed are not started any more.
         for attempt in holdings.keys where holdings[attempt]?.phase == .accepted {
             // Not in one expression: an assignment through `?` holds the dictionary while it evaluates its right side.

@@ -25,9 +25,27 @@ extension WorkerAgent {
             return
         }
         await noteStart(attempt, process)
+        await seeToItsEnd(attempt, process, offer: offer, since: nil)
+    }
+
+    /// The same for a run that a former process of this worker has started.
+    func takeOver(_ run: AdoptedRun) async {
+        await seeToItsEnd(run.offer.attempt, run.process, offer: run.offer, since: run.startedAt)
+    }
+
+    /// - Parameter start: of a run that was taken over: its time has been running since.
+    private func seeToItsEnd(
+        _ attempt: AttemptID, _ process: any RunningProcess, offer: Offer, since start: Instant?
+    ) async {
         // It may have got another one since.
-        let end = await outlive(attempt, process, timeout: holdings[attempt]?.offer?.timeout ?? nil)
+        let timeout = holdings[attempt]?.offer?.timeout ?? nil
+        let passed = start.map { $0.duration(to: wallNow) } ?? .zero
+        let end = await outlive(attempt, process, timeout: timeout, passed: passed)
+        // In the journal it stays started: the next process of this worker finds it there.
+        if end.wasLeft { return }
         await report(attempt, end, of: process, offer: offer)
+        // What it has left to find it by goes when its end is on the disk. A failure was told to whoever appended.
+        if process.outlivesWorker { try? await journal.append([], durable: true) }
         await process.discard()
     }
 
@@ -94,20 +112,31 @@ extension WorkerAgent {
 
     private func noteStart(_ attempt: AttemptID, _ process: any RunningProcess) async {
         let startedAt = wallNow
+        noteRunning(attempt, process, since: startedAt)
+        if attempt.number == 0, let due = holdings[attempt]?.offer?.due {
+            counted.lateness.observe(due.duration(to: startedAt))
+        }
+        // Without a flush: it serves to find the process again, and if the machine crashes there is none to find.
+        journal.enqueue([.started(attempt, process: process.identity, at: startedAt)], durable: false) { _ in }
+        if process.outlivesWorker, holdings[attempt]?.ending == .stopped {
+            // The worker's process ends, and this one was being launched when it began to.
+            holdings[attempt]?.ending = nil
+            return await process.leave()
+        }
+        // Asked to end while it was being launched.
+        if holdings[attempt]?.ending != nil { await process.end(grace: configuration.killGrace) }
+    }
+
+    func noteRunning(_ attempt: AttemptID, _ process: any RunningProcess, since startedAt: Instant) {
         holdings[attempt]?.startedAt = startedAt
         holdings[attempt]?.process = process
         holdings[attempt]?.details.process = process.identity.process
         if let offer = holdings[attempt]?.offer {
-            if attempt.number == 0 { counted.lateness.observe(offer.due.duration(to: startedAt)) }
             holdings[attempt]?.limits = LimitWatch(
                 offer.extras?.limits ?? .none, hardMemory: offer.resources.memory)
         }
         runStarted.signal()
         log(of: attempt).debug("started")
-        // Without a flush: it serves to find the process again, and if the machine crashes there is none to find.
-        journal.enqueue([.started(attempt, process: process.identity, at: startedAt)], durable: false) { _ in }
-        // Asked to end while it was being launched.
-        if holdings[attempt]?.ending != nil { await process.end(grace: configuration.killGrace) }
     }
 
     /// Ends it unless it has been given another timeout meanwhile.
@@ -117,14 +146,14 @@ extension WorkerAgent {
     }
 
     private func outlive(
-        _ attempt: AttemptID, _ process: any RunningProcess, timeout: Duration?
+        _ attempt: AttemptID, _ process: any RunningProcess, timeout: Duration?, passed: Duration
     ) async -> ProcessEnd {
         guard let timeout else { return await process.ended() }
         let timekeeper = self.timekeeper
         return await withTaskGroup(of: Void.self) { group in
             group.addTask(executorPreference: timekeeper) {
                 // Cancelled when the command has ended before.
-                guard (try? await timekeeper.sleep(for: timeout)) != nil else { return }
+                guard (try? await timekeeper.sleep(for: max(.zero, timeout - passed))) != nil else { return }
                 await self.timeOut(attempt, after: timeout)
             }
             let end = await process.ended()

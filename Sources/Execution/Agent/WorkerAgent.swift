@@ -131,6 +131,7 @@ public actor WorkerAgent: Service {
         offer.extras = extras == .none ? nil : extras
         offer.timeout = request.timeout
         holdings[attempt]?.offer = offer
+        await holding.process?.remember(offer)
         if holding.limits != nil {
             holdings[attempt]?.limits = LimitWatch(request.limits, hardMemory: offer.resources.memory)
         }
@@ -139,8 +140,9 @@ public actor WorkerAgent: Service {
         }
         let timekeeper = self.timekeeper
         let rest = max(.zero, timeout - startedAt.duration(to: wallNow))
-        startTask("timeout") {
-            // Cancelled: the worker ends, and everything that it runs with it.
+        // Not one that the worker's end would wait for.
+        timekeeper.start("timeout") {
+            // Cancelled: the worker ends.
             guard (try? await timekeeper.sleep(for: rest)) != nil else { return }
             await self.timeOut(attempt, after: timeout)
         }

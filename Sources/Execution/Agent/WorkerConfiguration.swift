@@ -9,6 +9,8 @@ public struct WorkerConfiguration: Sendable {
     public var heartbeatInterval: Duration = .seconds(1)
     /// Between TERM and KILL.
     public var killGrace: Duration = .seconds(10)
+    /// Runs that a former process of the worker has left are taken over, not only detached ones.
+    public var adoptsAll = false
     /// Attempts that may be held at once, ended ones whose reports nobody has acknowledged included.
     public var heldLimit = 10_000
 

@@ -84,6 +84,7 @@ public final class HostLauncher: ProcessLauncher {
             return .success(
                 try await containers.launch(
                     order, container, user: user, sandbox: sandbox, notes: order.notes + notes,
+                    outlivesWorker: processes.outlivesWorker(order.offer),
                     whenDiscarded: { [weak self] in await self?.clear(attempt) }))
         } catch {
             return .failure(error)
@@ -118,6 +119,20 @@ public final class HostLauncher: ProcessLauncher {
         do { return try await files.run { try body() } } catch {
             throw (error as? LaunchError) ?? LaunchError("the run was not prepared: \(error)")
         }
+    }
+
+    public func adopt(_ isWanted: @escaping @Sendable (Offer) -> Bool) async -> [AdoptedRun] {
+        var adopted = await processes.adopt(isWanted)
+        guard let containers else { return adopted }
+        let processes = self.processes
+        // A pool that is shut down has nothing left to look after.
+        for record in (try? await files.run { processes.leftContainers(isWanted) }) ?? [] {
+            let attempt = record.offer.attempt
+            processes.hold(attempt)
+            let run = await containers.adopt(record) { [weak self] in await self?.clear(attempt) }
+            if let run { adopted.append(run) } else { processes.release(attempt) }
+        }
+        return adopted
     }
 
     public func endSurvivors(_ survivors: [Survivor], grace: Duration) async -> [AttemptID: String] {

@@ -19,7 +19,10 @@ actor ContainerProcess: RunningProcess {
     private var wasEnded = false
     private var hasEnded = false
     private var outputProblem: String?
-    private let progress = OutputProgress()
+    private let progress: OutputProgress
+    private let leaving = WakeUp()
+    /// Nil: it ends with the worker.
+    private nonisolated let record: DetachedDirectory?
     private var isOutputWhole = false
     /// From then on nobody waits for an engine that does not answer.
     private var giveUpAt: MonotonicInstant?
@@ -30,10 +33,13 @@ actor ContainerProcess: RunningProcess {
 
     init(
         _ container: String, attempt: AttemptID, identity: ProcessIdentity, engine: any ContainerEngine,
-        output: OutputLog, logs: LogSpool, files: BlockingPool, loop: EventLoop, log: Log,
-        whenEnded: @escaping @Sendable () -> Void, whenDiscarded: @escaping @Sendable () async -> Void
+        output: OutputLog, written: Int = 0, record: DetachedDirectory?, logs: LogSpool, files: BlockingPool,
+        loop: EventLoop, log: Log, whenEnded: @escaping @Sendable () -> Void,
+        whenDiscarded: @escaping @Sendable () async -> Void
     ) async {
         self.whenEnded = whenEnded
+        progress = OutputProgress(written: written)
+        self.record = record
         self.container = container
         self.attempt = attempt
         self.identity = identity
@@ -47,24 +53,66 @@ actor ContainerProcess: RunningProcess {
         memory = MemoryWatch(process: identity.process, loop: loop)
     }
 
+    private enum Event: Sendable { case ended(ContainerState?), outputEnded, silent, left }
+
     func ended() async -> ProcessEnd {
-        let loop = self.loop
-        return await withTaskGroup(of: Void.self) { group in
-            group.addTask(executorPreference: loop) { await self.readOutput() }
-            let state = await self.waitForEnd()
-            hasEnded = true
-            whenEnded()
-            let wasKilledForMemory = memory.finish() || state?.wasKilledForMemory == true
-            // The output's end follows; an engine that does not come out with it does not hold the run up for ever.
-            group.addTask(executorPreference: loop) { [progress] in
-                // Cancelled when the output has ended.
-                try? await progress.waitForSilence(of: ContainerLimits.outputSilence, on: loop)
+        let (loop, progress, leaving) = (self.loop, self.progress, self.leaving)
+        return await withTaskGroup(of: Event.self) { group in
+            group.addTask(executorPreference: loop) {
+                await self.readOutput()
+                return .outputEnded
             }
-            await group.next()
+            group.addTask(executorPreference: loop) { .ended(await self.waitForEnd()) }
+            group.addTask(executorPreference: loop) {
+                // Cancelled at the end.
+                _ = try? await leaving.wait()
+                return .left
+            }
+            var state: ContainerState?
+            var (knowsEnd, isOutputOver, wasKilledForMemory) = (false, false, false)
+            while !knowsEnd || !isOutputOver, let event = await group.next() {
+                switch event {
+                case .ended(let found):
+                    (knowsEnd, hasEnded, state) = (true, true, found)
+                    whenEnded()
+                    wasKilledForMemory = memory.finish() || found?.wasKilledForMemory == true
+                    // The output's end follows; an engine that does not come out with it holds nobody up for ever.
+                    group.addTask(executorPreference: loop) {
+                        // Cancelled when the output has ended.
+                        try? await progress.waitForSilence(of: ContainerLimits.outputSilence, on: loop)
+                        return .silent
+                    }
+                case .outputEnded, .silent: isOutputOver = true
+                case .left:
+                    guard !hasEnded, !wasEnded else { continue }
+                    group.cancelAll()
+                    await group.waitForAll()
+                    output.finish()
+                    return .left
+                }
+            }
             group.cancelAll()
             await group.waitForAll()
             if !isOutputWhole { await noteCut() }
             return await describe(state, wasKilledForMemory: wasKilledForMemory)
+        }
+    }
+
+    nonisolated var outlivesWorker: Bool { record != nil }
+
+    func leave() async {
+        guard record != nil else { return }
+        leaving.signal()
+    }
+
+    func remember(_ offer: Offer) async {
+        guard let record else { return }
+        let (attempt, log) = (self.attempt, self.log)
+        // A pool that is shut down: the worker ends, and the limits are the former ones after it.
+        try? await files.run {
+            do throws(LaunchError) { try record.update(offer) } catch {
+                log.warning("the new limits of \(attempt) will not outlive this worker's process: \(error)")
+            }
         }
     }
 
@@ -86,6 +134,8 @@ actor ContainerProcess: RunningProcess {
             log.with("run", attempt.run).warning(
                 "the container of \(attempt) could not be removed; the worker's next start will: \(error)")
         }
+        // A pool that is shut down leaves it to the next start.
+        if let record { try? await files.run { record.remove() } }
         await whenDiscarded()
     }
 
@@ -108,6 +158,8 @@ actor ContainerProcess: RunningProcess {
                 fail("the container engine does not know the container any more")
                 return nil
             } catch {
+                // It was left to the worker's next process.
+                if Task.isCancelled { return nil }
                 log.with("run", attempt.run).warning("the container of \(attempt) cannot be waited for: \(error)")
             }
             if let giveUpAt, loop.monotonicNow >= giveUpAt {

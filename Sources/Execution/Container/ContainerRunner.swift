@@ -31,7 +31,7 @@ final class ContainerRunner: Sendable {
     /// - Parameter notes: lines for the beginning of the run's log.
     func launch(
         _ order: LaunchOrder, _ spec: ContainerSpec, user: UserIdentity?, sandbox: String, notes: [String],
-        whenDiscarded: @escaping @Sendable () async -> Void
+        outlivesWorker: Bool, whenDiscarded: @escaping @Sendable () async -> Void
     ) async throws(LaunchError) -> any RunningProcess {
         let offer = order.offer
         let place = ContainerOrder.Place(
@@ -42,26 +42,23 @@ final class ContainerRunner: Sendable {
         let (logs, header) = (
             self.logs, LogText.header(order, now: Instant(microseconds: loop.wallMicroseconds))
         )
+        let record = outlivesWorker ? directory.detached(offer.attempt) : nil
         let result: Result<any RunningProcess, LaunchError>
         do {
             let (mounts, policy) = (wanted.mounts, settings.policy)
+            let (directory, now) = (self.directory, Instant(microseconds: loop.wallMicroseconds))
             wanted.mounts = try await files.run { try mounts.map { try Self.resolve($0, policy, sandbox) } }
             let log = try await files.run {
                 let log = try logs.open(offer.attempt)
                 try log.annotate(header)
                 for note in notes { try log.write(Array("\(note)\n".utf8)) }
+                if let record { try Self.write(order, record, directory, log, now: now) }
                 return log
             }
             let container = try await begin(wanted, spec)
-            let identity = await identity(of: container)
-            // All of a container descends from its first process.
-            meter.add(
-                UsageMeter.Subject(
-                    attempt: offer.attempt, command: identity.process, sandbox: sandbox, group: nil, log: log))
             result = .success(
-                await ContainerProcess(
-                    container, attempt: offer.attempt, identity: identity, engine: engine, output: log, logs: logs,
-                    files: files, loop: loop, log: self.log, whenEnded: { [meter] in meter.remove(offer.attempt) },
+                await look(
+                    after: container, of: offer.attempt, sandbox: sandbox, log: log, written: 0, record: record,
                     whenDiscarded: whenDiscarded))
         } catch let error as LaunchError {
             result = .failure(error)
@@ -76,9 +73,39 @@ final class ContainerRunner: Sendable {
             let footer = LogText.footer(
                 isSuccess: false, description: error.message, now: Instant(microseconds: loop.wallMicroseconds))
             // A pool that is shut down leaves the log to the next start, which sends it as it is.
-            try? await files.run { logs.close(offer.attempt, footer: footer) }
+            try? await files.run {
+                logs.close(offer.attempt, footer: footer)
+                record?.remove()
+            }
         }
         return try result.get()
+    }
+
+    private func look(
+        after container: String, of attempt: AttemptID, sandbox: String, log: OutputLog, written: Int,
+        record: DetachedDirectory?, whenDiscarded: @escaping @Sendable () async -> Void
+    ) async -> any RunningProcess {
+        let identity = await identity(of: container)
+        // All of a container descends from its first process.
+        meter.add(
+            UsageMeter.Subject(
+                attempt: attempt, command: identity.process, sandbox: sandbox, group: nil, log: log))
+        return await ContainerProcess(
+            container, attempt: attempt, identity: identity, engine: engine, output: log, written: written,
+            record: record, logs: logs, files: files, loop: loop, log: self.log,
+            whenEnded: { [meter] in meter.remove(attempt) }, whenDiscarded: whenDiscarded)
+    }
+
+    /// What the worker's next process must know of it, before it is started. Blocks.
+    private static func write(
+        _ order: LaunchOrder, _ files: DetachedDirectory, _ directory: WorkDirectory, _ log: OutputLog, now: Instant
+    ) throws(LaunchError) {
+        try directory.makeDetached()
+        try files.make()
+        var record = DetachedRecord(
+            offer: order.offer, user: order.user, startedAt: now, machineBoot: HostFacts.bootID, group: "")
+        record.logStart = log.total
+        try files.write(record)
     }
 
     /// Image, volumes, container, start; nothing is left behind when one of it fails.
@@ -151,6 +178,30 @@ final class ContainerRunner: Sendable {
     }
 
     // MARK: After a crash
+
+    /// Looks after a container that a former process of this worker has started. What that has not read of its output
+    /// yet is read now.
+    /// - Returns: nil when the engine does not know it (any more), or does not answer.
+    func adopt(
+        _ record: DetachedRecord, whenDiscarded: @escaping @Sendable () async -> Void
+    ) async -> AdoptedRun? {
+        let attempt = record.offer.attempt
+        let container = ContainerOrder.name(of: attempt)
+        do {
+            guard try await engine.state(of: container) != nil else { return nil }
+            let logs = self.logs
+            let log = try await files.run { try logs.adopt(attempt) }
+            let process = await look(
+                after: container, of: attempt, sandbox: directory.sandbox(attempt), log: log,
+                written: Int(clamping: log.total - record.logStart), record: directory.detached(attempt),
+                whenDiscarded: whenDiscarded)
+            return AdoptedRun(
+                offer: record.offer, user: record.user, startedAt: record.startedAt, process: process)
+        } catch {
+            self.log.error("cannot take over the container of \(attempt), which is ended instead: \(error)")
+            return nil
+        }
+    }
 
     /// Ends and removes containers of a former process of this worker; those of `running` tries are left alone.
     /// - Returns: the ends of the survivors' logs.

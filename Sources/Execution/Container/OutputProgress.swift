@@ -3,7 +3,10 @@ import Synchronization
 
 /// How much of a container's output is in the log, over several readings that each begin anew.
 final class OutputProgress: Sendable {
-    private let state = Mutex((written: 0, position: 0))
+    private let state: Mutex<(written: Int, position: Int)>
+
+    /// - Parameter written: what a former process of the worker has written into the log.
+    init(written: Int = 0) { state = Mutex((written: max(0, written), position: 0)) }
 
     func beginAnew() { state.withLock { $0.position = 0 } }
 

@@ -145,6 +145,13 @@ public final class ControlGroups: Sendable {
         return group
     }
 
+    /// Once more the limits that a former process of this worker has set: whoever manages the machine's groups may have
+    /// taken controllers away while nobody was there, as systemd does when it ends a service, and the limits with them.
+    /// - Throws: `LaunchError` when one cannot be set; the group is as good as it can be then.
+    func restore(_ wanted: GroupLimits, of group: RunGroup, killsBefore: Int64) throws(LaunchError) {
+        try group.restore(wanted.reduced(to: capabilities.enforced, has: roots), killsBefore: killsBefore)
+    }
+
     /// Ends and removes what a former process of this worker has left, except groups that were adopted. Blocks.
     func removeLeftovers() {
         let left = state.withLock { state in

@@ -100,6 +100,23 @@ final class RunGroup: Sendable {
         }
     }
 
+    /// The kernel's kills in it before it was given out.
+    var killsBefore: Int64 { state.withLock { $0.killsBefore } }
+
+    /// - Parameter killsBefore: as it was when the group was given out to the run that is in it.
+    /// - Throws: `LaunchError` when one of them cannot be set; what was killed for memory is told apart all the same.
+    func restore(_ limits: GroupLimits, killsBefore: Int64) throws(LaunchError) {
+        defer {
+            // Fewer than then: the kernel has begun to count anew.
+            let kills = min(killsBefore, killCount())
+            state.withLock { state in
+                state.limits = limits
+                state.killsBefore = kills
+            }
+        }
+        try set(limits)
+    }
+
     private func setMemory(_ bytes: Int64?) throws(LaunchError) {
         guard let root = roots.memory else { return }
         if root.isVersion2 {

@@ -74,7 +74,7 @@ public final class LogSpool: Sendable {
     /// The log of a try of a former process that goes on: what is written comes behind what is there.
     func adopt(_ attempt: AttemptID) throws(LaunchError) -> OutputLog {
         let log = OutputLog(left: directory.logPath(attempt), limit: limit)
-        try log.reopen()
+        try log.goOn()
         state.withLock { $0.logs[attempt] = log }
         return log
     }

@@ -139,6 +139,20 @@ final class OutputLog: OutputReceiver {
         for waiter in waiters { waiter() }
     }
 
+    /// Opens a log of a former process, for what else the run writes.
+    func goOn() throws(LaunchError) {
+        let text = Self.tail(path: path)
+        let beginning = Self.read(path, 0, Self.longestHeader) ?? []
+        let header = beginning.count - LogText.withoutHeader(beginning[...]).count
+        state.withLock { state in
+            state.tail.append(Array(text.utf8)[...])
+            state.outputBytes = max(0, state.outputBytes - Int64(header))
+        }
+        try reopen()
+    }
+
+    private static let longestHeader = 8 * 1024
+
     /// A closed log of a former process, for its last lines.
     func reopen() throws(LaunchError) {
         let failure = state.withLock { state -> LaunchError? in

@@ -17,6 +17,11 @@ final class ErrorOutput: OutputReceiver {
         try log.write(bytes)
     }
 
+    var beginning: [UInt8] { kept.withLock { $0 } }
+
+    /// Goes on where another one has stopped.
+    func resume(_ beginning: [UInt8]) { kept.withLock { $0 = beginning } }
+
     /// Nil where nothing was written.
     var html: JSONValue? {
         let text = text

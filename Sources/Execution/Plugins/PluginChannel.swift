@@ -41,6 +41,17 @@ final class PluginChannel: OutputReceiver {
 
     var report: TaskReport { state.withLock { $0.report } }
 
+    /// The beginning of a line that may become a message.
+    var held: [UInt8] { state.withLock { $0.held } }
+
+    /// Goes on where another one has stopped.
+    func resume(_ report: JSONObject, held: [UInt8]) {
+        state.withLock { state in
+            state.report.add(report)
+            state.held = held
+        }
+    }
+
     /// Changes whenever there is something new to tell.
     var news: Int { state.withLock { $0.news } }
 

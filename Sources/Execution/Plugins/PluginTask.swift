@@ -108,6 +108,24 @@ struct PluginTask: Sendable {
         return end
     }
 
+    /// For the worker's next process. Blocks.
+    /// - Parameter isLast: nothing more is read here: also what was read of a line that has not ended.
+    /// - Throws: `LaunchError`.
+    func save(in files: DetachedDirectory, isLast: Bool) throws(LaunchError) {
+        try files.write(Array(channel.report.text.utf8), "report")
+        guard isLast else { return }
+        try files.write(channel.held, "line")
+        if let errors { try files.write(errors.beginning, "error-output") }
+    }
+
+    /// What a former process of the worker has saved. Blocks.
+    func restore(from files: DetachedDirectory) {
+        // Not there, or damaged: what the task tells from now on counts.
+        let report = files.read("report").flatMap { try? JSONValue(parsing: $0) }?.objectValue
+        channel.resume(report ?? JSONObject(), held: files.read("line") ?? [])
+        errors?.resume(files.read("error-output") ?? [])
+    }
+
     private func description(_ text: String) -> String {
         guard let line = errors?.firstLine else { return text }
         return "\(text): \(line)"

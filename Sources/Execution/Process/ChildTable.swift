@@ -13,6 +13,8 @@ import Synchronization
 final class ChildTable: @unchecked Sendable {
     private let lock = UnsafeMutablePointer<pthread_rwlock_t>.allocate(capacity: 1)
     private let known = Mutex<Set<Int32>>([])
+    /// Of these, those whose end nobody waits for any more.
+    private let abandoned = Mutex<Set<Int32>>([])
     private let table = Mutex(RecentTable())
 
     private struct RecentTable {
@@ -60,6 +62,24 @@ final class ChildTable: @unchecked Sendable {
         known.withLock { _ = $0.remove(child) }
     }
 
+    /// A child that ends by itself some time: it is waited for then, in passing. Does not block.
+    func abandon(_ child: Int32) {
+        abandoned.withLock { _ = $0.insert(child) }
+        reapAbandoned()
+    }
+
+    /// Does not block.
+    func reapAbandoned() {
+        abandoned.withLock { abandoned in
+            var end = cspawn_end()
+            // -1: somebody else has waited for it.
+            for child in abandoned where cspawn_reap(child, &end) != 0 {
+                abandoned.remove(child)
+                remove(child)
+            }
+        }
+    }
+
     func contains(_ child: Int32) -> Bool { known.withLock { $0.contains(child) } }
 
     /// Children of this process that are not commands of its own. What it costs depends on how many strays there are,
@@ -76,6 +96,7 @@ final class ChildTable: @unchecked Sendable {
     /// Commands begin a session each, so a stray never is of this process's own: children that somebody else in this
     /// process has started, and waits for, are told apart by that.
     func reapStrays() {
+        reapAbandoned()
         let own = getsid(0)
         func dead() -> [Int32] {
             strays().filter { child in

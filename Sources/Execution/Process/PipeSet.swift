@@ -10,6 +10,8 @@ struct PipeSet {
     private let isSeparate: Bool
     /// Nil: the command reads nothing.
     var input: Int32?
+    /// Of a run that outlives the worker: both ends of each FIFO, for its supervisor.
+    private(set) var held: [Int32] = []
 
     /// - Parameter user: whom the command runs as, if not as the worker: else `echo >/dev/stderr` would be refused.
     init(separatesErrors: Bool, user: UserIdentity?) throws(LaunchError) {
@@ -29,6 +31,42 @@ struct PipeSet {
         }
     }
 
+    /// FIFOs in place of pipes: the next process of the worker can open them again.
+    init(in directory: DetachedDirectory, separatesErrors: Bool) throws(LaunchError) {
+        isSeparate = separatesErrors
+        output = try open(directory.output)
+        if separatesErrors { errors = try open(directory.errors) } else { errors[1] = output[1] }
+    }
+
+    private mutating func open(_ path: String) throws(LaunchError) -> [Int32] {
+        // Held first: who opens the writing end would else wait for a reader.
+        let both = Self.raised(Glibc.open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC))
+        held.append(both)
+        _ = fcntl(both, Self.setPipeSize, Self.pipeSize)
+        let ends = [
+            Self.raised(Glibc.open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)),
+            Self.raised(Glibc.open(path, O_WRONLY | O_CLOEXEC)),
+        ]
+        guard both >= 0, !ends.contains(where: { $0 < 0 }) else {
+            let failure = FileFailure.launch("cannot open \(path)")
+            for end in ends where end >= 0 { Glibc.close(end) }
+            close()
+            throw failure
+        }
+        return ends
+    }
+
+    /// Numbers below 3 belong to standard streams, even where they are closed.
+    private static func raised(_ descriptor: Int32) -> Int32 {
+        guard (0..<3).contains(descriptor) else { return descriptor }
+        defer { Glibc.close(descriptor) }
+        return fcntl(descriptor, F_DUPFD_CLOEXEC, 3)
+    }
+
+    /// F_SETPIPE_SZ, which the C library's module does not show; and the most that a user may ask for by default.
+    private static let setPipeSize: Int32 = 1031
+    private static let pipeSize: Int32 = 1 << 20
+
     /// The reading ends, which the caller closes; the second is -1 where there is one for both.
     mutating func takeReaders() -> (output: Int32, errors: Int32) {
         defer {
@@ -41,7 +79,8 @@ struct PipeSet {
     mutating func close() {
         var ends = output + [errors[0], input ?? -1]
         if isSeparate { ends.append(errors[1]) }
-        for end in ends where end >= 0 { Glibc.close(end) }
+        for end in ends + held where end >= 0 { Glibc.close(end) }
+        held = []
         output = [-1, -1]
         errors = [-1, -1]
         input = nil

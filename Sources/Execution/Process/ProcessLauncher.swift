@@ -52,6 +52,11 @@ public protocol ProcessLauncher: Sendable {
     /// Returns when the command has been executed.
     func launch(_ order: LaunchOrder) async throws(LaunchError) -> any RunningProcess
 
+    /// Runs of a former process of this worker that go on, or have ended with nobody there to see it. Called once,
+    /// before `endSurvivors`.
+    /// - Parameter isWanted: whether to go on with it; the others are left to `endSurvivors`.
+    func adopt(_ isWanted: @escaping @Sendable (Offer) -> Bool) async -> [AdoptedRun]
+
     /// Ends what is left of tries of a former process of this worker, and gives the last output of each. Called once,
     /// at the start, also when there are none: then there may still be something to tidy up.
     func endSurvivors(_ survivors: [Survivor], grace: Duration) async -> [AttemptID: String]
@@ -68,6 +73,7 @@ public protocol ProcessLauncher: Sendable {
 
 extension ProcessLauncher {
     public func sample() async -> [UsageSample] { [] }
+    public func adopt(_ isWanted: @escaping @Sendable (Offer) -> Bool) async -> [AdoptedRun] { [] }
 }
 
 public protocol RunningProcess: Sendable {
@@ -75,6 +81,15 @@ public protocol RunningProcess: Sendable {
 
     /// Returns when the command and all its descendants have ended. One caller.
     func ended() async -> ProcessEnd
+
+    /// It goes on when the worker's process ends.
+    var outlivesWorker: Bool { get }
+
+    /// The worker's process is about to end: stops looking after the run, whose `ended` returns with `wasLeft`.
+    func leave() async
+
+    /// It has other limits now: what the worker's next process must know.
+    func remember(_ offer: Offer) async
 
     /// Begins to end it with its descendants: TERM at once, KILL after the grace. A second call changes nothing.
     func end(grace: Duration) async
@@ -90,6 +105,9 @@ public protocol RunningProcess: Sendable {
 }
 
 extension RunningProcess {
+    public var outlivesWorker: Bool { false }
+    public func leave() async {}
+    public func remember(_ offer: Offer) async {}
     public func news() async -> String? { nil }
     public func conclude(_ footer: String) async {}
 }
@@ -111,6 +129,14 @@ public struct ProcessEnd: Hashable, Sendable {
     /// Processes of it that were still alive long after KILL.
     public var survivors = 0
     public var outputBytes: Int64 = 0
+    /// It has not ended: the worker's next process looks after it.
+    public var wasLeft = false
+
+    static var left: ProcessEnd {
+        var end = ProcessEnd(status: .signalled(0), wasEnded: false, outputTail: "")
+        end.wasLeft = true
+        return end
+    }
     /// Of a plugin's task.
     var task: TaskEnd?
 

@@ -60,6 +60,20 @@ enum ProcessTree {
         }
     }
 
+    /// What lives of a run that has a supervisor: children of it are what the command has left behind.
+    static func supervised(_ command: ProcessIdentity, sandbox: String, supervisor: ProcessMember) -> [ProcessMember] {
+        var facts = cspawn_process()
+        let isThere =
+            cspawn_read_process(supervisor.process, &facts) == 0 && facts.start_time == supervisor.startTime
+        let marker = TaskEnvironment.marker(sandbox: sandbox)
+        return closure(of: ProcessTable.read()) { process in
+            if process.process == supervisor.process { return false }
+            if isThere, process.parent == supervisor.process { return true }
+            if process.process == command.process { return process.start_time == command.startTime }
+            return cspawn_has_environment(process.process, marker)
+        }
+    }
+
     /// Live processes that are roots or descend from one.
     private static func closure(
         of table: [cspawn_process], isRoot: (cspawn_process) -> Bool

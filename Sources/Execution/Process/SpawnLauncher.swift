@@ -22,6 +22,8 @@ public struct SpawnSettings: Sendable {
     public var noNewPrivileges = true
     /// Hard limits by control groups.
     public var groups = ControlGroupSettings()
+    /// All runs outlive the worker's process, not only detached ones.
+    public var supervisesAll = false
     /// Processes and threads of a run whose job names no lower limit; 0: any number.
     public var processLimit: Int64 = 4_096
 
@@ -35,27 +37,29 @@ public struct SpawnSettings: Sendable {
 public final class SpawnLauncher: ProcessLauncher {
     let settings: SpawnSettings
     let directory: WorkDirectory
-    private let loop: EventLoop
-    private let log: Log
+    let loop: EventLoop
+    let log: Log
     private let http: (any TaskHTTP)?
     let children = ChildTable.ofThisProcess
     /// What tries have written, while they run and until it is stored.
     public let logs: LogSpool
-    private let groups: ControlGroups?
+    let groups: ControlGroups?
     let meter: UsageMeter
     /// What this machine lets the worker enforce.
     public let capabilities: GroupCapabilities
     /// Open for the whole life, for every command's standard input.
     private let null: Int32
-    private let machineBoot = HostFacts.bootID
+    let machineBoot = HostFacts.bootID
     /// The worker's own user, for commands that change to none.
     private let own = UserIdentity.own()
-    private let active = Mutex<Set<AttemptID>>([])
+    let active = Mutex<Set<AttemptID>>([])
+    /// Directories of detached runs of a former process, found at the start.
+    let leftRecords: [String]
     /// Sandboxes of a former process, found at the start.
     private let leftSandboxes: [String]
     /// A start blocks until the kernel has executed the program: 60 to 400 µs.
     private let spawns = BlockingPool(threads: 2, queueLimit: 65_536)
-    private let files = BlockingPool(threads: 2, queueLimit: 65_536)
+    let files = BlockingPool(threads: 2, queueLimit: 65_536)
 
     /// Makes this process the reaper of its descendants, and the directories below the work directory.
     /// - Throws: `LaunchError`.
@@ -69,6 +73,7 @@ public final class SpawnLauncher: ProcessLauncher {
         self.log = log
         directory = try WorkDirectory(root: settings.workDirectory)
         leftSandboxes = directory.sandboxNames()
+        leftRecords = directory.detachedNames()
         logs = LogSpool(directory: directory, limit: settings.logLimit, timekeeper: loop)
         meter = UsageMeter(children: children)
         (groups, capabilities) = ControlGroups.detect(settings.groups, owner: directory.mark)
@@ -106,6 +111,12 @@ public final class SpawnLauncher: ProcessLauncher {
             active.withLock { _ = $0.remove(attempt) }
             throw (error as? LaunchError) ?? LaunchError("the command was not started: \(error)")
         }
+        return await look(after: parts)
+    }
+
+    /// From its start, or from its adoption.
+    func look(after parts: SpawnedProcess.Parts) async -> SpawnedProcess {
+        let attempt = parts.attempt
         let process = SpawnedProcess(
             parts, loop: loop, files: files, children: children, directory: directory, logs: logs,
             grace: settings.remainsGrace, log: log,
@@ -189,7 +200,7 @@ public final class SpawnLauncher: ProcessLauncher {
         // Fails by cancellation only; reports go without the ends of their logs then.
         let now = Instant(microseconds: loop.wallMicroseconds)
         let adopted = active.withLock { $0 }
-        let tails = try? await files.run { [leftSandboxes, logs] in
+        let tails = try? await files.run { [leftSandboxes, leftRecords, logs] in
             var tails: [AttemptID: String] = [:]
             for survivor in survivors {
                 tails[survivor.attempt] = OutputLog.tail(path: directory.logPath(survivor.attempt))
@@ -200,6 +211,7 @@ public final class SpawnLauncher: ProcessLauncher {
                 except: adopted,
                 footers: Dictionary(survivors.map { ($0.attempt, footer) }, uniquingKeysWith: { first, _ in first }))
             for name in leftSandboxes where !running.contains(name) { directory.removeSandbox(named: name) }
+            for name in leftRecords where !running.contains(name) { directory.detached(named: name).remove() }
             return tails
         }
         // Whatever they have left that no sign of theirs was found on.
@@ -296,7 +308,7 @@ public final class SpawnLauncher: ProcessLauncher {
             let program = Program(
                 executable: executable, arguments: arguments, environment: environment.entries, user: user,
                 sandbox: sandbox, workingDirectory: ownDirectory ?? extras.workingDirectory, group: group)
-            return try execute(program, log: log, task: task, attempt: offer.attempt)
+            return try execute(program, order: order, log: log, task: task)
         } catch {
             if let group { groups?.giveBack(group) }
             _ = directory.removeSandbox(offer.attempt)
@@ -304,25 +316,33 @@ public final class SpawnLauncher: ProcessLauncher {
         }
     }
 
+    func outlivesWorker(_ offer: Offer) -> Bool { settings.supervisesAll || offer.extras?.isDetached == true }
+
     private func execute(
-        _ program: Program, log: OutputLog, task: PluginTask?, attempt: AttemptID
+        _ program: Program, order: LaunchOrder, log: OutputLog, task: PluginTask?
     ) throws(LaunchError) -> SpawnedProcess.Parts {
-        var pipes = try PipeSet(separatesErrors: task != nil, user: program.user)
+        let record = outlivesWorker(order.offer) ? directory.detached(order.offer.attempt) : nil
+        var pipes = try makePipes(program, order, record, separatesErrors: task != nil)
         if let task { pipes.input = try task.openInput() }
         defer { pipes.close() }
         var result = cspawn_result()
+        var supervised = cspawn_supervised()
         for pause in Self.busyPauses {
             children.starting {
                 let status = program.withRequest(
                     input: pipes.input ?? null, output: pipes.output[1], error: pipes.errors[1],
                     noNewPrivileges: settings.noNewPrivileges
-                ) { cspawn_start($0, &result) }
-                return status == 0 ? result.process : nil
+                ) { request in
+                    guard let record else { return cspawn_start(request, &result) }
+                    return record.supervise(request, held: pipes.held, &result, &supervised)
+                }
+                return status == 0 ? (record == nil ? result.process : supervised.supervisor) : nil
             }
             guard result.error == ETXTBSY else { break }
             usleep(pause)
         }
         guard result.error == 0 else {
+            record?.remove()
             if UInt32(bitPattern: result.step) == CSPAWN_STEP_CONTROL_GROUP.rawValue { program.group?.spoil() }
             if let task, task.stock == nil, UInt32(bitPattern: result.step) == CSPAWN_STEP_EXECUTE.rawValue,
                 [ENOENT, EACCES, ENOEXEC].contains(result.error)
@@ -333,15 +353,44 @@ public final class SpawnLauncher: ProcessLauncher {
                 step: result.step, number: result.error, executable: program.executable,
                 user: program.user?.name ?? UserIdentity.own().name)
         }
-        var facts = cspawn_process()
-        // It cannot have vanished: nobody has waited for it.
-        _ = cspawn_read_process(result.process, &facts)
-        let identity = ProcessIdentity(
-            process: result.process, startTime: facts.start_time, machineBoot: machineBoot)
         let readers = pipes.takeReaders()
         return SpawnedProcess.Parts(
-            identity: identity, pidfd: result.pidfd, output: readers.output, errors: readers.errors, log: log,
-            task: task, sandbox: program.sandbox,
-            attempt: attempt, group: program.group)
+            identity: ProcessIdentity(
+                process: result.process,
+                // A supervised one may have ended and be gone.
+                startTime: record == nil ? Self.member(result.process).startTime : supervised.start_time,
+                machineBoot: machineBoot), pidfd: result.pidfd, output: readers.output,
+            errors: readers.errors, log: log, task: task, sandbox: program.sandbox, attempt: order.offer.attempt,
+            group: program.group,
+            supervision: record.map { record in
+                Supervision(
+                    directory: record, supervisor: Self.member(supervised.supervisor), isOwnChild: true)
+            })
+    }
+
+    private static func member(_ process: pid_t) -> ProcessMember {
+        var facts = cspawn_process()
+        // A child cannot have vanished: nobody has waited for it.
+        _ = cspawn_read_process(process, &facts)
+        return ProcessMember(process: process, startTime: facts.start_time, group: facts.group)
+    }
+
+    private func makePipes(
+        _ program: Program, _ order: LaunchOrder, _ record: DetachedDirectory?, separatesErrors: Bool
+    ) throws(LaunchError) -> PipeSet {
+        guard let record else { return try PipeSet(separatesErrors: separatesErrors, user: program.user) }
+        try directory.makeDetached()
+        try record.make(separatesErrors: separatesErrors, user: program.user)
+        do throws(LaunchError) {
+            var facts = DetachedRecord(
+                offer: order.offer, user: order.user, startedAt: Instant(microseconds: loop.wallMicroseconds),
+                machineBoot: machineBoot, group: program.group?.name ?? "")
+            facts.groupKills = program.group?.killsBefore ?? 0
+            try record.write(facts)
+            return try PipeSet(in: record, separatesErrors: separatesErrors)
+        } catch {
+            record.remove()
+            throw error
+        }
     }
 }

@@ -6,32 +6,36 @@ import Runtime
 /// A command that was started on this machine, with its descendants and its output.
 actor SpawnedProcess: RunningProcess {
     nonisolated let identity: ProcessIdentity
-    private let loop: EventLoop
-    private let files: BlockingPool
-    private let children: ChildTable
-    private let directory: WorkDirectory
-    private let attempt: AttemptID
-    private let sandbox: String
+    let loop: EventLoop
+    let files: BlockingPool
+    let children: ChildTable
+    let directory: WorkDirectory
+    let attempt: AttemptID
+    let sandbox: String
     private let grace: Duration
-    private let group: RunGroup?
-    private let log: OutputLog
+    let group: RunGroup?
+    let log: OutputLog
     private let logs: LogSpool
-    private let task: PluginTask?
+    let task: PluginTask?
     private let whenEnded: @Sendable () -> Void
     private let whenDiscarded: @Sendable () -> Void
-    private let logOutput: @Sendable (String) -> Void
+    let logOutput: @Sendable (String) -> Void
 
-    private var pidfd: Int32
-    private var watch: Watch?
-    private var pumps: [OutputPump] = []
+    var pidfd: Int32
+    var watch: Watch?
+    var pumps: [OutputPump] = []
     private var toldNews = 0
-    private var status: ProcessEnd.Status?
+    var status: ProcessEnd.Status?
     /// From then on what still lives is killed.
     private var killFrom: MonotonicInstant?
-    private var wasEnded = false
-    private var outputProblem: String?
+    var wasEnded = false
+    var outputProblem: String?
     private var isSandboxCleared = false
-    private var whenExited: CheckedContinuation<Void, Never>?
+    var whenExited: CheckedContinuation<Void, Never>?
+
+    /// Nil: it ends with the worker.
+    let supervision: Supervision?
+    var wasLeft = false
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
@@ -47,6 +51,7 @@ actor SpawnedProcess: RunningProcess {
         let sandbox: String
         let attempt: AttemptID
         let group: RunGroup?
+        let supervision: Supervision?
     }
 
     /// - Parameters:
@@ -67,6 +72,7 @@ actor SpawnedProcess: RunningProcess {
         self.directory = directory
         self.grace = grace
         group = parts.group
+        supervision = parts.supervision
         self.log = parts.log
         self.logs = logs
         task = parts.task
@@ -86,9 +92,11 @@ actor SpawnedProcess: RunningProcess {
         }
         do {
             for pump in pumps { try await pump.begin() }
+            guard pidfd >= 0 else { return awaitStatus() }
             watch = try loop.watch(pidfd, .read) { [weak self] _ in self?.assumeIsolated { $0.reap() } }
         } catch {
             outputFailed(LaunchError("the worker cannot watch the command: \(error)"))
+            guard supervision == nil else { return awaitStatus() }
             // A full pool leaves it running; the next start of the worker ends it.
             _ = try? await files.run { [identity] in
                 // Nobody would notice its end.
@@ -102,7 +110,8 @@ actor SpawnedProcess: RunningProcess {
 
     func ended() async -> ProcessEnd {
         // Not cancellable: somebody must wait for the command in any case.
-        if status == nil { await withCheckedContinuation { whenExited = $0 } }
+        if status == nil, !wasLeft { await withCheckedContinuation { whenExited = $0 } }
+        if wasLeft { return .left }
         let endedByCommand = !wasEnded
         let wasKilledForMemory = group?.wasKilledForMemory() ?? false
         // What is left of it is as the kernel would have it: gone.
@@ -115,6 +124,7 @@ actor SpawnedProcess: RunningProcess {
             let failed = await pump.end(within: ExecutionLimits.outputEnd)
             failure = failure ?? failed
         }
+        bury()
         whenEnded()
         var end = ProcessEnd(
             status: status ?? .signalled(Int(SIGKILL)), wasEnded: !endedByCommand, outputTail: log.tail,
@@ -134,8 +144,8 @@ actor SpawnedProcess: RunningProcess {
         guard !wasEnded, status == nil else { return }
         wasEnded = true
         killFrom = loop.monotonicNow.advanced(by: grace)
-        // Not reaped, so the group is its own.
-        kill(-identity.process, SIGTERM)
+        // Not reaped, so the group is its own. A supervisor reaps on its own account.
+        if supervision == nil { kill(-identity.process, SIGTERM) }
         group?.liftQuota()
         loop.start("end \(attempt)") {
             await self.signalMembers(SIGTERM)
@@ -157,6 +167,7 @@ actor SpawnedProcess: RunningProcess {
     func news() async -> String? {
         guard let channel = task?.channel, channel.news != toldNews else { return nil }
         toldNews = channel.news
+        await saveTask(isLast: false)
         return channel.report.liveText
     }
 
@@ -164,7 +175,15 @@ actor SpawnedProcess: RunningProcess {
         let directory = self.directory
         let attempt = self.attempt
         // A pool that is shut down leaves the sandbox to the next start, which removes it.
-        if !isSandboxCleared, (try? await files.run { directory.removeSandbox(attempt) }) == false {
+        let record = supervision?.directory
+        let isCleared = isSandboxCleared
+        let isRemoved = try? await files.run {
+            record?.remove()
+            return isCleared || directory.removeSandbox(attempt)
+        }
+        // It has seen by now that its directory is gone, or the next look finds it.
+        if supervision != nil { children.reapAbandoned() }
+        if isRemoved == false {
             logOutput("the working directory of \(attempt) could not be removed")
         }
         whenDiscarded()
@@ -175,7 +194,7 @@ actor SpawnedProcess: RunningProcess {
             let now = loop.monotonicNow
             if now >= killFrom {
                 // The group at once, so that nothing in it can outrun the list; then all others.
-                kill(-identity.process, SIGKILL)
+                if supervision == nil { kill(-identity.process, SIGKILL) }
                 if group == nil { await signalMembers(SIGKILL) } else { await killGroup() }
                 // Again, for those that were born while the list was made.
                 try? await loop.sleep(for: .milliseconds(100))
@@ -191,13 +210,18 @@ actor SpawnedProcess: RunningProcess {
         let sandbox = self.sandbox
         let children = self.children
         // Fails when the pool is full or shut down: the next round, or the group's own signal, must do.
-        let members = try? await files.run { [group] in
-            group?.members() ?? ProcessTree.members(command: command, sandbox: sandbox, children: children)
+        let members = try? await files.run { [group, supervision, identity] in
+            if let group { return group.members() }
+            if let supervisor = supervision?.supervisor {
+                return ProcessTree.supervised(identity, sandbox: sandbox, supervisor: supervisor)
+            }
+            return ProcessTree.members(command: command, sandbox: sandbox, children: children)
         }
         // Reaped meanwhile: its number is free, and what is left is found by `endRemains`.
         guard status == nil else { return }
         // The command's group has its TERM already; a handler that counts them need not get two.
-        for member in members ?? [] where number == SIGKILL || member.group != command { member.signal(number) }
+        let isTold = number == SIGTERM && supervision == nil
+        for member in members ?? [] where !isTold || member.group != command { member.signal(number) }
     }
 
     private func killGroup() async {
@@ -211,7 +235,7 @@ actor SpawnedProcess: RunningProcess {
         // The usual case, and one small read.
         if let group, group.isEmpty() { return 0 }
         group?.noteUse(microseconds: nil)
-        if group == nil, children.hasNoStrays() { return 0 }
+        if group == nil, supervision == nil, children.hasNoStrays() { return 0 }
         let command = identity.process
         let sandbox = self.sandbox
         let children = self.children
@@ -222,8 +246,12 @@ actor SpawnedProcess: RunningProcess {
         var pause = Duration.milliseconds(5)
         while true {
             // Fails when the pool is full or shut down: what is left is then left to the next start of the worker.
-            let remains = try? await files.run { [group] in
-                group?.members() ?? ProcessTree.remains(command: command, sandbox: sandbox, children: children)
+            let remains = try? await files.run { [group, supervision, identity] in
+                if let group { return group.members() }
+                if let supervisor = supervision?.supervisor {
+                    return ProcessTree.supervised(identity, sandbox: sandbox, supervisor: supervisor)
+                }
+                return ProcessTree.remains(command: command, sandbox: sandbox, children: children)
             }
             guard let remains, !remains.isEmpty else { return 0 }
             let now = loop.monotonicNow
@@ -246,6 +274,7 @@ actor SpawnedProcess: RunningProcess {
     }
 
     private func reap() {
+        guard supervision == nil else { return awaitStatus() }
         var end = cspawn_end()
         let answer = cspawn_reap(identity.process, &end)
         guard answer != 0 else { return }
@@ -256,7 +285,7 @@ actor SpawnedProcess: RunningProcess {
         finish(signalled > 0 ? .signalled(signalled) : .exited(code: Int(end.code)))
     }
 
-    private func finish(_ status: ProcessEnd.Status) {
+    func finish(_ status: ProcessEnd.Status) {
         self.status = status
         watch?.cancel()
         watch = nil
@@ -266,7 +295,7 @@ actor SpawnedProcess: RunningProcess {
         whenExited.take()?.resume()
     }
 
-    private func outputFailed(_ error: LaunchError) {
+    func outputFailed(_ error: LaunchError) {
         guard outputProblem == nil else { return }
         outputProblem = error.message
         loop.start("end \(attempt)") { await self.end(grace: self.grace) }

@@ -7,6 +7,7 @@ import Runtime
 ///     <root>/journal, lock
 ///     <root>/runs/<run>-<attempt>/      sandbox, while the try runs
 ///     <root>/spare/                     empty sandboxes of former tries
+///     <root>/detached/<run>-<attempt>/  of runs that outlive the worker (see Detached)
 ///     <root>/logs/<run>-<attempt>.log   output, kept for a while
 struct WorkDirectory: Sendable {
     let root: String
@@ -51,6 +52,16 @@ struct WorkDirectory: Sendable {
     func sandbox(_ attempt: AttemptID) -> String { "\(runs)/\(name(attempt))" }
 
     func logPath(_ attempt: AttemptID) -> String { "\(logs)/\(name(attempt)).log" }
+
+    func makeDetached() throws(LaunchError) {
+        try Self.make("\(root)/detached", mode: 0o700, mayBelongToOthers: false)
+    }
+
+    func detached(_ attempt: AttemptID) -> DetachedDirectory { detached(named: name(attempt)) }
+
+    func detached(named name: String) -> DetachedDirectory { DetachedDirectory(path: "\(root)/detached/\(name)") }
+
+    func detachedNames() -> [String] { DirectoryListing.names("\(root)/detached") }
 
     /// A fresh directory that belongs to the user the command runs as.
     func makeSandbox(_ attempt: AttemptID, owner: UserIdentity?) throws(LaunchError) -> String {
