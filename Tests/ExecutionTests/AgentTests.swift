@@ -267,7 +267,7 @@ struct AgentTests {
             rig.uplink.with {
                 $0.whenClaimed = { (_, _) throws(TransportError) in throw TransportError(.unreachable, "no") }
             }
-            let soon = Instant(microseconds: rig.loop.wallMicroseconds).advanced(by: .milliseconds(150))
+            let soon = Instant(microseconds: rig.loop.wallMicroseconds).advanced(by: .seconds(1))
             _ = try await rig.offer([sampleOffer(attempt(1), startDeadline: soon)])
             try await eventually("it is forgotten", on: rig.loop) { await rig.agent.held.isEmpty }
             #expect(rig.launcher.launched.isEmpty)
