@@ -42,7 +42,10 @@ func withServer(
     _ body: (Harness) async throws -> Void
 ) async throws {
     let loop = try EventLoop.startThread(named: "test")
-    var configuration = HTTPServerConfiguration()
+    // Tests of a time limit set it themselves; for all others there is none that a busy machine could reach.
+    let patient = Duration.seconds(600)
+    var configuration = HTTPServerConfiguration(
+        headerDeadline: patient, bodyWindow: patient, outputWindow: patient, idleDeadline: patient)
     configure(&configuration)
     let server = HTTPServer(
         configuration, loop: loop, log: Log("test", minimum: .error), handler: handler)
