@@ -81,6 +81,8 @@ final class Podman: Sendable {
         trap '' INT TERM HUP PIPE
         dir=$1; image=$2
         mkdir -m 711 "$dir" || { echo "cannot make $dir"; exit 1; }
+        # A container that needs too much memory has a file made where the engine runs.
+        cd "$dir" || exit 1
         mkdir -p "$dir/image/bin" "$dir/image/etc" "$dir/tmp" "$dir/library"
         mkdir -m 1777 "$dir/image/tmp"
         cp /bin/busybox "$dir/image/bin/busybox"
