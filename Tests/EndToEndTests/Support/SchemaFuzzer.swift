@@ -21,7 +21,8 @@ enum SchemaFuzzer {
             "/usr/bin/env",
             [
                 // It leaves files where it runs.
-                "--chdir=" + folder, "python3", "-m", "schemathesis.cli", "run", url + document, "--url", url, "--header",
+                "--chdir=" + folder, "python3", "-m", "schemathesis.cli", "run", url + document, "--url", url,
+                "--header",
                 "X-API-Key: " + key, "--checks", checks.joined(separator: ","), "--phases",
                 "examples,coverage,fuzzing", "--seed", "1", "--max-examples", "5", "--workers", "1",
                 "--generation-database", "none", "--no-shrink", "--no-color", "--request-timeout", "10",
