@@ -6,25 +6,15 @@ extension EndToEnd {
     /// What runs while the worker's process ends, in order or by a crash, and another one takes its place.
     @Suite("A worker's process is replaced", .serialized, .cluster(nodes: 1, workers: 0))
     struct DetachedRunTests {
-        private func call(_ cluster: Cluster, _ path: String, _ body: JSONObject) throws -> JSONValue {
-            let answer = try TestHTTP.request(
-                "POST", try cluster.leaderNode().url + "/api/app/" + path,
-                headers: ["Content-Type": "application/json", "X-API-Key": cluster.key],
-                body: JSONValue.object(body).text)
-            let json = try JSONValue(parsing: answer.body)
-            try #require(json["code"] == 0, "\(path): \(json.text)")
-            return json
-        }
-
         private func start(_ cluster: Cluster, _ name: String, on worker: String, script: String) throws {
-            _ = try call(
-                cluster, "create_event",
+            _ = try cluster.cronicle(
+                "create_event",
                 [
                     "id": .string(name), "title": .string(name), "enabled": 0, "category": "general",
                     "target": .string(worker), "plugin": "shellplug", "detached": 1,
                     "params": ["script": .string("#!/bin/sh\n" + script)],
                 ])
-            _ = try call(cluster, "run_event", ["id": .string(name)])
+            _ = try cluster.cronicle("run_event", ["id": .string(name)])
         }
 
         private func log(_ cluster: Cluster, _ run: JSONValue) throws -> String {

@@ -7,16 +7,6 @@ extension EndToEnd {
     /// Which of several workers a run goes to, with real ones.
     @Suite("Placement", .serialized, .cluster(nodes: 1, workers: 0))
     struct PlacementTests {
-        private func call(_ cluster: Cluster, _ path: String, _ body: JSONObject) throws -> JSONValue {
-            let answer = try TestHTTP.request(
-                "POST", try cluster.leaderNode().url + "/api/app/" + path,
-                headers: ["Content-Type": "application/json", "X-API-Key": cluster.key],
-                body: JSONValue.object(body).text)
-            let json = try JSONValue(parsing: answer.body)
-            try #require(json["code"] == 0, "\(path): \(json.text)")
-            return json
-        }
-
         /// Two hosts of one name, and another.
         private func addWorkers(_ cluster: Cluster) throws {
             guard cluster.workers.isEmpty else { return }
@@ -35,13 +25,13 @@ extension EndToEnd {
                 "max_children": 0,
             ]
             for (key, value) in values { event[key] = value }
-            _ = try call(cluster, "create_event", event)
+            _ = try cluster.cronicle("create_event", event)
         }
 
         /// Orders so many runs, one after the other. Oldest first.
         private func workers(_ cluster: Cluster, of event: String, runs: Int) throws -> [String] {
             for count in 1...runs {
-                _ = try call(cluster, "run_event", ["id": .string(event)])
+                _ = try cluster.cronicle("run_event", ["id": .string(event)])
                 try cluster.waitForRun(of: event, "succeeded", count: count)
             }
             return try cluster.runs(of: event).reversed().map { try #require($0["worker"]?.stringValue) }
@@ -51,10 +41,10 @@ extension EndToEnd {
         func multiplex() async throws {
             try await onCluster { cluster in
                 try addWorkers(cluster)
-                let group = try call(cluster, "create_server_group", ["title": "Pair", "regexp": "^pair-"])
+                let group = try cluster.cronicle("create_server_group", ["title": "Pair", "regexp": "^pair-"])
                 let id = try #require(group["id"]?.stringValue)
                 try create(cluster, "all_of_pair", target: id, ["multiplex": 1, "stagger": 1, "algo": "prefer_first"])
-                _ = try call(cluster, "run_event", ["id": "all_of_pair"])
+                _ = try cluster.cronicle("run_event", ["id": "all_of_pair"])
                 try cluster.wait("both copies have ended") {
                     try cluster.runs(of: "all_of_pair").filter { $0["state"] == "succeeded" }.count == 2
                 }
@@ -66,7 +56,7 @@ extension EndToEnd {
                 #expect(starts[1].timeIntervalSince(starts[0]) >= 0.9)
                 // One that is drained gets no copy.
                 _ = try cluster.leaderRequest("POST", "/carillon/v1/workers/w1/drain")
-                _ = try call(cluster, "run_event", ["id": "all_of_pair"])
+                _ = try cluster.cronicle("run_event", ["id": "all_of_pair"])
                 try cluster.wait("the copy of the other has ended") {
                     try cluster.runs(of: "all_of_pair").filter { $0["state"] == "succeeded" }.count >= 3
                 }

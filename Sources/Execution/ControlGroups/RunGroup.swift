@@ -18,7 +18,7 @@ final class RunGroup: Sendable {
         var limits: GroupLimits?
         /// Count of kills when the group was given out.
         var killsBefore: Int64 = 0
-        /// Microseconds of processor time since the quota was made whole; nil: nobody knows.
+        /// Microseconds of processor time since the quota was made whole.
         var spent: Int64 = 0
         /// What the run that it was given to last has used; nil: that run has not ended, or nobody knows.
         var lastUse: Int64?

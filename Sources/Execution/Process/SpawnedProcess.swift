@@ -211,17 +211,24 @@ actor SpawnedProcess: RunningProcess {
         let children = self.children
         // Fails when the pool is full or shut down: the next round, or the group's own signal, must do.
         let members = try? await files.run { [group, supervision, identity] in
-            if let group { return group.members() }
-            if let supervisor = supervision?.supervisor {
-                return ProcessTree.supervised(identity, sandbox: sandbox, supervisor: supervisor)
-            }
-            return ProcessTree.members(command: command, sandbox: sandbox, children: children)
+            Self.known(by: group, supervision, identity, sandbox)
+                ?? ProcessTree.members(command: command, sandbox: sandbox, children: children)
         }
         // Reaped meanwhile: its number is free, and what is left is found by `endRemains`.
         guard status == nil else { return }
         // The command's group has its TERM already; a handler that counts them need not get two.
         let isTold = number == SIGTERM && supervision == nil
         for member in members ?? [] where !isTold || member.group != command { member.signal(number) }
+    }
+
+    /// What lives of the run; nil where it has neither a group nor a supervisor to tell. Blocks.
+    private static func known(
+        by group: RunGroup?, _ supervision: Supervision?, _ command: ProcessIdentity, _ sandbox: String
+    ) -> [ProcessMember]? {
+        if let group { return group.members() }
+        return supervision.map {
+            ProcessTree.supervised(command, sandbox: sandbox, supervisor: $0.supervisor)
+        }
     }
 
     private func killGroup() async {
@@ -247,11 +254,8 @@ actor SpawnedProcess: RunningProcess {
         while true {
             // Fails when the pool is full or shut down: what is left is then left to the next start of the worker.
             let remains = try? await files.run { [group, supervision, identity] in
-                if let group { return group.members() }
-                if let supervisor = supervision?.supervisor {
-                    return ProcessTree.supervised(identity, sandbox: sandbox, supervisor: supervisor)
-                }
-                return ProcessTree.remains(command: command, sandbox: sandbox, children: children)
+                Self.known(by: group, supervision, identity, sandbox)
+                    ?? ProcessTree.remains(command: command, sandbox: sandbox, children: children)
             }
             guard let remains, !remains.isEmpty else { return 0 }
             let now = loop.monotonicNow
