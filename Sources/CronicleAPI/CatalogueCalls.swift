@@ -35,7 +35,9 @@ struct CatalogueCalls: Sendable {
         let limit = context.integer("limit") ?? 0
         let end = limit == 0 ? nil : start.addingReportingOverflow(limit).partialValue
         let rows = items[ScriptSlice.range(start, end, of: items.count)]
-        return Page.listing(rows.map { .object(CatalogueShape.object($0)) }, count: Int64(items.count))
+        // Past the end Cronicle tells of no list at all.
+        let count = start < items.count ? items.count : 0
+        return Page.listing(rows.map { .object(CatalogueShape.object($0)) }, count: Int64(count))
     }
 
     // MARK: Categories

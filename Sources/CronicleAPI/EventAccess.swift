@@ -25,10 +25,14 @@ struct EventAccess: Sendable {
     /// A group that is held, or a host that one of them matches. A group's own name is no host, even where a pattern
     /// would match it.
     func maySee(target: String) -> Bool {
+        maySee(target: target) { host in held.contains { $0.matches(host: host) } }
+    }
+
+    private func maySee(target: String, isMember: (String) -> Bool) -> Bool {
         guard !isUnlimited, let allowed = principal.limits.groups else { return true }
         if allowed.contains(target) { return true }
         guard groups[target] == nil else { return false }
-        return held.contains { $0.matches(host: target) }
+        return isMember(target)
     }
 
     func require(category: String, target: String) throws(CronicleFailure) {
@@ -45,6 +49,29 @@ struct EventAccess: Sendable {
     }
 
     var seesAll: Bool { principal.seesAll }
+
+    /// The events that may be seen, by what all events have.
+    func selection(of places: [JobPlace]) -> JobSelection {
+        var categories: [String: Bool] = [:]
+        var targets: [String: Bool] = [:]
+        let memberships = held.map(\.membership)
+        var count: Int64 = 0
+        for place in places {
+            let category = categories[place.category] ?? maySee(category: place.category)
+            let target =
+                targets[place.target] ?? maySee(target: place.target) { host in memberships.contains { $0(host) } }
+            categories[place.category] = category
+            targets[place.target] = target
+            if category, target { count += place.count }
+        }
+        func seen(_ places: [String: Bool], _ allowed: Set<String>?) -> [String]? {
+            allowed == nil ? nil : places.compactMap { $0.value ? $0.key : nil }.sorted()
+        }
+        return JobSelection(
+            JobFilter(
+                categories: seen(categories, principal.limits.categories),
+                targets: seen(targets, principal.limits.groups)), count: count)
+    }
 }
 
 extension Principal {

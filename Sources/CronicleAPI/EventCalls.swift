@@ -38,29 +38,18 @@ struct EventCalls: Sendable {
         let principal = try await context.authenticate()
         let start = context.integer("offset") ?? 0
         let asked = context.values["limit"] == nil ? Self.defaultLimit : context.integer("limit") ?? 0
-        if principal.seesAll, start >= 0, asked >= 0 {
-            if context.isPlain {
-                if let known = listing.known(offset: start, limit: asked) { return .text(known) }
-                return try await listing.text(offset: start, limit: asked)
-            }
-            let jobs = try await events.jobs(offset: start, limit: asked == 0 ? nil : asked)
-            return .object(rows(jobs[...], count: try await events.count()))
-        }
-        let access = EventAccess(principal, try await events.catalogue())
-        if start >= 0, asked >= 0 {
-            let visible = try await events.jobs(offset: start, limit: asked == 0 ? .max : asked) {
-                access.maySee($0.definition)
-            }
-            return .object(rows(visible.jobs[...], count: Int64(visible.count)))
-        }
-        let visible = try await events.jobs(offset: 0, limit: .max) { access.maySee($0.definition) }.jobs
+        let isPlain = context.isPlain && start >= 0 && asked >= 0
+        if isPlain, principal.seesAll, let known = listing.known(offset: start, limit: asked) { return .text(known) }
+        let selection = try await listing.selection(for: principal)
+        if isPlain { return try await listing.text(offset: start, limit: asked, of: selection) }
+        let count = try await listing.count(of: selection)
         let end = start.addingReportingOverflow(asked).partialValue
-        let range = ScriptSlice.range(start, asked == 0 ? nil : end, of: visible.count)
-        return .object(rows(visible[range], count: Int64(visible.count)))
-    }
-
-    private func rows(_ jobs: ArraySlice<Job>, count: Int64) -> JSONObject {
-        ["rows": .array(jobs.map { .object(EventShape($0).object) }), "list": Page.header(count: count)]
+        let range = ScriptSlice.range(start, asked == 0 ? nil : end, of: Int(clamping: count))
+        let jobs =
+            range.isEmpty ? [] : try await events.jobs(offset: range.lowerBound, limit: range.count, of: selection)
+        return .object([
+            "rows": .array(jobs.map { .object(EventShape($0).object) }), "list": Page.header(count: count),
+        ])
     }
 
     private func read(_ context: CallContext) async throws -> Call.Answer {
@@ -76,10 +65,10 @@ struct EventCalls: Sendable {
             try EventAccess(principal, try await events.catalogue()).require(job.definition)
         }
         var activity = JSONObject()
-        let active = try await dependencies.runs.active(of: job.id)
-        if job.definition.overlap == .queue {
-            activity["queue"] = .integer(Int64(active.count { $0.run.state == .queued && $0.run.attempt == 0 }))
-        }
+        let all = try await dependencies.runs.active(of: job.id)
+        // What waits in the queue is counted; what runs, or will without being let in, is shown.
+        let active = all.filter { !$0.waitsInQueue }
+        if job.definition.overlap == .queue { activity["queue"] = .integer(Int64(all.count - active.count)) }
         if !active.isEmpty {
             let shapes = try await JobShapes(dependencies)
             activity["jobs"] = .array(active.map { .object(shapes.object($0)) })
@@ -128,9 +117,9 @@ struct EventCalls: Sendable {
         let catalogue = try await events.catalogue()
         try EventAccess(principal, catalogue).require(
             category: values["category"]?.scriptText ?? "", target: values["target"]?.scriptText ?? "")
-        try check(values, in: catalogue, "create")
+        try check(values, in: catalogue, "create", of: nil)
         let id = values["id"]?.stringValue.map { $0.lowercased() }
-        for key in ["id", "created", "modified", "username"] { values[key] = nil }
+        for key in ["id", "created", "modified"] { values[key] = nil }
         Self.fillIn(&values)
         for (key, value) in principal.signature { values[key] = .string(value) }
         let now = dependencies.clock.now()
@@ -157,12 +146,15 @@ struct EventCalls: Sendable {
         if values["params"]?.isTruthy != true { values["params"] = [:] }
     }
 
-    private func check(_ values: JSONObject, in catalogue: Catalogue, _ deed: String) throws(CronicleFailure) {
-        if let id = values["plugin"]?.stringValue {
-            guard let plugin = catalogue.plugins[id] else {
-                throw CronicleFailure("event", "Failed to \(deed) event: Plugin not found: \(id)")
-            }
-            if deed == "create" { try EventRules.check(params: values["params"], of: plugin) }
+    /// What the event refers to, in Cronicle's order: plugin, its parameters, category.
+    private func check(
+        _ values: JSONObject, in catalogue: Catalogue, _ deed: String, of former: EventShape?
+    ) throws(CronicleFailure) {
+        let id = values["plugin"]?.stringValue ?? former?.value(of: "plugin").scriptText ?? ""
+        if let plugin = catalogue.plugins[id] {
+            if let params = values["params"] { try EventRules.check(params: params, of: plugin) }
+        } else if values["plugin"] != nil {
+            throw CronicleFailure("event", "Failed to \(deed) event: Plugin not found: \(id)")
         }
         if let id = values["category"]?.stringValue, catalogue.categories[id] == nil {
             throw CronicleFailure("event", "Failed to \(deed) event: Category not found: \(id)")
@@ -180,23 +172,20 @@ struct EventCalls: Sendable {
         if aborts { try principal.requireAsCronicle(.abortEvents) }
         let job = try await find(.id(context.text("id") ?? ""))
         let catalogue = try await events.catalogue()
-        let access = EventAccess(principal, catalogue)
-        try access.require(job.definition)
         var options = PutOptions()
         if let cursor = values["reset_cursor"], cursor.isTruthy, let seconds = ScriptNumber.parseInt(cursor) {
-            options.cursor = Instant(seconds: Int64(seconds) - Int64(seconds) % 60)
+            let moment = EventRules.moment(seconds)
+            options.cursor = Instant(seconds: moment - moment % 60)
         }
         let dropped = EventRules.credentials.union(EventRules.launchContext)
-        for key in dropped.union(["id", "modified", "username", "reset_cursor", "abort_jobs"]) { values[key] = nil }
+        for key in dropped.union(["id", "modified", "reset_cursor", "abort_jobs"]) { values[key] = nil }
         let shape = EventShape(job)
+        try check(values, in: catalogue, "update", of: shape)
+        let access = EventAccess(principal, catalogue)
+        try access.require(job.definition)
         try access.require(
             category: values["category"]?.stringValue ?? job.definition.shownCategory,
             target: values["target"]?.stringValue ?? job.definition.shownTarget)
-        try check(values, in: catalogue, "update")
-        let plugin = values["plugin"]?.stringValue ?? shape.value(of: "plugin").scriptText
-        if let params = values["params"], let known = catalogue.plugins[plugin] {
-            try EventRules.check(params: params, of: known)
-        }
         let (definition, isEnabled) = changed(job, by: values, shape)
         if aborts, !isEnabled { options.abortReason = "Event '\(definition.displayTitle)' has been disabled." }
         let stored = try await events.update(principal, job, definition, isEnabled: isEnabled, options: options)

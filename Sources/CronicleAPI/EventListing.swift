@@ -16,17 +16,34 @@ struct EventListing: Sendable {
 
     private let events: EventOperations
     private let pages: VouchedCache<Span, [UInt8]>
+    /// What callers may see, by what limits them.
+    private let selections: VouchedCache<AccessLimits, JobSelection>
+    private static let keptSelections = 256
     private let encoded = EncodedEvents()
 
     private struct Span: Hashable {
         let offset: Int
         /// 0: all.
         let limit: Int
+        /// Nil: of all events.
+        let selection: JobSelection?
     }
 
     init(_ events: EventOperations) {
         self.events = events
         pages = events.cache(Span.self, [UInt8].self, limit: Self.keptBytes)
+        selections = events.cache(AccessLimits.self, JobSelection.self, limit: Self.keptSelections)
+    }
+
+    /// Of which events a caller is told; nil: of all.
+    func selection(for principal: Principal) async throws -> JobSelection? {
+        guard !principal.seesAll else { return nil }
+        let ticket = selections.ticket()
+        if let known = selections.value(for: principal.limits, ticket) { return known }
+        let access = EventAccess(principal, try await events.catalogue())
+        let selection = access.selection(of: try await events.places())
+        selections.keep(selection, for: principal.limits, ticket)
+        return selection
     }
 
     // MARK: One
@@ -48,29 +65,37 @@ struct EventListing: Sendable {
 
     // MARK: Many
 
-    /// An answer that need not be made.
+    /// An answer of all events that need not be made.
     func known(offset: Int, limit: Int) -> [UInt8]? {
-        pages.value(for: Span(offset: offset, limit: limit))
+        pages.value(for: Span(offset: offset, limit: limit, selection: nil))
     }
 
-    /// - Parameter limit: 0: all.
-    func text(offset: Int, limit: Int) async throws -> Call.Answer {
-        let span = Span(offset: offset, limit: limit)
+    /// - Parameters:
+    ///   - limit: 0: all.
+    ///   - selection: nil: of all events.
+    func text(offset: Int, limit: Int, of selection: JobSelection?) async throws -> Call.Answer {
+        let span = Span(offset: offset, limit: limit, selection: selection)
         let ticket = pages.ticket()
         if let known = pages.value(for: span, ticket) { return .text(known) }
-        let count = try await events.count()
+        let count = try await count(of: selection)
         let end = Self.end(count)
         let rest = max(0, Int(clamping: count) - offset)
         let wanted = limit == 0 ? rest : min(limit, rest)
         guard wanted <= Self.atOnce else {
-            let first = try await events.jobs(offset: offset, limit: Self.piece)
-            return .response(stream(first: first, wanted: wanted, end: end))
+            let first = try await events.jobs(offset: offset, limit: Self.piece, of: selection)
+            return .response(stream(first: first, wanted: wanted, of: selection, end: end))
         }
         var answer = Self.begin
-        append(try await events.jobs(offset: offset, limit: wanted), to: &answer) { encoded.bytes(of: $0) }
+        let jobs = wanted == 0 ? [] : try await events.jobs(offset: offset, limit: wanted, of: selection)
+        append(jobs, to: &answer) { encoded.bytes(of: $0) }
         answer += end
         pages.keep(answer, for: span, weight: answer.count, ticket)
         return .text(answer)
+    }
+
+    func count(of selection: JobSelection?) async throws -> Int64 {
+        if let selection { return selection.count }
+        return try await events.count()
     }
 
     private static let begin = Array("{\"code\":0,\"rows\":[".utf8)
@@ -89,7 +114,7 @@ struct EventListing: Sendable {
     }
 
     /// An error on the way cuts the connection: half a list must not look like a list.
-    private func stream(first: [Job], wanted: Int, end: [UInt8]) -> HTTPResponse {
+    private func stream(first: [Job], wanted: Int, of selection: JobSelection?, end: [UInt8]) -> HTTPResponse {
         let body = HTTPBodyStream { sink in
             var jobs = first
             var text = Self.begin
@@ -100,7 +125,7 @@ struct EventListing: Sendable {
                 text = Array(",".utf8)
                 left -= jobs.count
                 guard jobs.count == Self.piece, left > 0 else { break }
-                jobs = try await events.jobs(olderThan: last, limit: min(left, Self.piece))
+                jobs = try await events.jobs(olderThan: last, limit: min(left, Self.piece), of: selection)
             }
             try await sink.write(end)
         }

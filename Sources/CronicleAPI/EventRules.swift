@@ -39,17 +39,24 @@ struct EventRules: Sendable {
         for key in Self.credentials { values[key] = nil }
         try Validation.permit(values, Self.rules)
         try Validation.refuseMarkup(values, ["title", "notes"])
-        if let algorithm = values["algo"]?.stringValue, !Self.algorithms.contains(algorithm) {
-            let list = Self.algorithms.subtracting(["spread"]).sorted().joined(separator: ", ")
-            throw CronicleFailure("api", "Malformed parameter value: algo (must be one of \(list))")
-        }
-        if let name = values["timezone"]?.stringValue, !name.isEmpty, zones.rules(named: name) == nil, name != "UTC" {
-            throw CronicleFailure("api", "Malformed or unknown timezone: \(name)")
-        }
         if let params = values["params"], params.scriptType != "object" {
             throw CronicleFailure("api", "Malformed event parameter: params (must be object)")
         }
         if let timing = values["timing"], timing.isTruthy { try Self.check(timing: timing) }
+        if let name = values["timezone"]?.stringValue, !name.isEmpty, zones.rules(named: name) == nil, name != "UTC" {
+            throw CronicleFailure("api", "Malformed or unknown timezone: \(name)")
+        }
+        if let algorithm = values["algo"]?.stringValue, !Self.algorithms.contains(algorithm) {
+            let list = Self.algorithms.subtracting(["spread"]).sorted().joined(separator: ", ")
+            throw CronicleFailure("api", "Malformed parameter value: algo (must be one of \(list))")
+        }
+    }
+
+    /// Seconds since 1970 that a request may name: what lies outside of the years that calendars know is the nearest
+    /// that they do.
+    static func moment(_ seconds: Int) -> Int64 {
+        let lastSecondOf9999: Int64 = 253_402_300_799
+        return min(max(0, Int64(seconds)), lastSecondOf9999)
     }
 
     private static func check(timing: JSONValue) throws(CronicleFailure) {

@@ -48,16 +48,19 @@ struct JobCalls: Sendable {
         try Validation.require(context.values, [("id", Validation.isWord)])
         let principal = try await context.authenticate()
         let id = context.values["id"]?.scriptText ?? ""
-        guard let record = try await dependencies.runs.record(RunID(id)), record.run.state.isTerminal else {
-            throw Self.unknown(id)
-        }
-        try await access(principal).require(record.definition)
+        let record = try await dependencies.runs.record(RunID(id)).flatMap { $0.run.state.isTerminal ? $0 : nil }
+        // The log is looked for first, and named where there is neither.
         if context.isTrue("need_log") {
-            guard try await dependencies.logs.status(of: record.run.id)?.isComplete == true else {
+            var hasLog = false
+            if let record { hasLog = try await dependencies.logs.status(of: record.run.id)?.isComplete == true }
+            guard hasLog else {
                 throw CronicleFailure(
-                    "job", "Failed to fetch job details: Error: Failed to fetch key: logs/\(id): File not found")
+                    "job",
+                    "Failed to fetch job details: Error: Failed to head key: jobs/\(id)/log.txt.gz: File not found")
             }
         }
+        guard let record else { throw Self.unknown(id) }
+        try await access(principal).require(record.definition)
         let shapes = try await JobShapes(dependencies)
         return [
             "job": .object(shapes.object(record)),
@@ -121,8 +124,7 @@ struct JobCalls: Sendable {
 
     private func updateMany(_ context: CallContext) async throws -> JSONObject {
         let principal = try await context.require(.editEvents)
-        guard let sent = context.values["updates"] else { throw CronicleFailure.missing("updates") }
-        let updates = try Self.updates(sent.objectValue ?? JSONObject())
+        let updates = try Self.updates(context.values["updates"]?.objectValue ?? JSONObject())
         let records = try await matching(context, but: ["updates"])
         let access = try await access(principal)
         for record in records { try access.require(record.definition) }
@@ -161,12 +163,12 @@ struct JobCalls: Sendable {
     }
 
     /// Jobs that have not ended and whose properties are those that were sent; without any, all of them. Texts and
-    /// numbers that are written alike are equal.
+    /// numbers that are written alike are equal. What waits in a queue is no job yet: `flush_event_queue` is for it.
     private func matching(_ context: CallContext, but dropped: Set<String>) async throws -> [RunRecords.Record] {
         let criteria = context.values.filter { criterion in
             !dropped.contains(criterion.key) && !EventRules.credentials.contains(criterion.key)
         }
-        let records = try await dependencies.runs.active()
+        let records = try await dependencies.runs.active().filter { !$0.waitsInQueue }
         guard !criteria.isEmpty else { return records }
         let shapes = try await JobShapes(dependencies)
         return records.filter { record in

@@ -16,10 +16,8 @@ extension CronicleDependencies {
                 queues[event] = .integer((queues[event]?.wholeNumber ?? 0) + 1)
             }
         }
-        let schedule =
-            access.seesAll
-            ? try await events.jobs(limit: Page.maximum)
-            : try await events.jobs(offset: 0, limit: Page.maximum) { access.maySee($0.definition) }.jobs
+        let selection = access.seesAll ? nil : access.selection(of: try await events.places())
+        let schedule = try await events.jobs(limit: Page.maximum, of: selection)
         var overview: JSONObject = [
             "servers": .object(try await ServerCalls.servers(self)), "nearby": [:], "activeJobs": .object(active),
             "eventQueue": .object(queues), "state": .object(try await StateCalls.state(self)),

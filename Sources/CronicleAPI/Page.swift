@@ -34,6 +34,19 @@ struct Page: Sendable {
         return ["rows": .array(rows), "list": header(count: count, pageSize: pageSize)]
     }
 
+    /// Of a list that the contract says nothing of: past its end Cronicle tells of none at all, and a negative offset
+    /// counts from the end.
+    /// - Parameter read: rows from an offset on, and how many there are.
+    func rows(
+        pageSize: Int64 = 50, _ read: (_ offset: Int) async throws -> (rows: [JSONValue], count: Int64)
+    ) async throws -> JSONObject {
+        var (rows, count) = try await read(max(0, offset))
+        if offset < 0, count > 0 {
+            (rows, count) = try await read(max(0, Int(clamping: count).addingReportingOverflow(offset).partialValue))
+        }
+        return Self.listing(rows, count: Int64(offset) < count ? count : 0, pageSize: pageSize)
+    }
+
     /// Internal of Cronicle's store but for `length`.
     static func header(count: Int64, pageSize: Int64 = 50) -> JSONValue {
         [

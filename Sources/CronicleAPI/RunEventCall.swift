@@ -52,7 +52,7 @@ struct RunEventCall: Sendable {
                 definition: definition == job.definition ? nil : definition, source: principal.source,
                 postData: postData?.text ?? "", trace: RequestContext.trace))
         request.isRefusedIfBlocked = true
-        request.due = now.map { Instant(seconds: Int64($0)) }
+        request.due = now.map { Instant(seconds: EventRules.moment($0)) }
         let report: LaunchReport
         do { report = try await dependencies.events.run(principal, job, request) } catch {
             switch error.code {

@@ -25,7 +25,7 @@ struct ServerCalls: Sendable {
     }
 
     /// A node that has not been seen for so long is shown as disabled.
-    private static let silence = Duration.seconds(20)
+    private static let silence = EventOperations.silence
 
     static func servers(_ dependencies: CronicleDependencies) async throws -> JSONObject {
         let now = dependencies.clock.now()
@@ -75,11 +75,25 @@ struct ServerCalls: Sendable {
 
     private func worker(_ host: String) async throws -> Worker? {
         let workers = try await dependencies.events.workers()
-        return workers.first { $0.description.name == host } ?? workers.first { $0.description.hostName == host }
+        let wanted = host.lowercased()
+        return workers.first { $0.description.name.lowercased() == wanted }
+            ?? workers.first { $0.description.hostName.lowercased() == wanted }
+    }
+
+    /// Another node than this one, by its name.
+    private func node(_ host: String) async throws -> (name: String, isSilent: Bool)? {
+        let now = dependencies.clock.now()
+        for entry in try await dependencies.events.nodes() where entry.node.name != dependencies.system.nodeName {
+            guard entry.node.name.lowercased() == host.lowercased() else { continue }
+            return (entry.node.name, entry.seen.duration(to: now) >= Self.silence)
+        }
+        return nil
     }
 
     private func add(_ context: CallContext) async throws -> JSONObject {
-        let (host, principal) = try await host(context)
+        let (sent, principal) = try await host(context)
+        let host = sent.lowercased()
+        if try await node(host) != nil { throw CronicleFailure("server", "Server is already in cluster: \(host)") }
         if let worker = try await worker(host) {
             guard worker.isDrained else {
                 throw CronicleFailure("server", "Server is already in cluster: \(host)")
@@ -102,13 +116,22 @@ struct ServerCalls: Sendable {
     }
 
     private func remove(_ context: CallContext) async throws -> JSONObject {
-        let (host, principal) = try await host(context)
-        let isNamed = try await dependencies.events.workers().contains { $0.description.name == host }
-        if !isNamed, host == dependencies.system.hostName {
+        let (sent, principal) = try await host(context)
+        let host = sent.lowercased()
+        let isNamed = try await dependencies.events.workers().contains { $0.description.name.lowercased() == host }
+        if !isNamed, host == dependencies.system.hostName.lowercased() {
             throw CronicleFailure("server", "Cannot remove current master server: \(host)")
         }
         guard let worker = try await worker(host) else {
-            throw CronicleFailure("server", "Server not found in cluster: \(host)")
+            guard let node = try await node(host) else {
+                throw CronicleFailure("server", "Server not found in cluster: \(host)")
+            }
+            guard node.isSilent, try await dependencies.events.forget(principal, node: node.name) else {
+                throw CronicleFailure(
+                    "server", "Failed to remove server: node '\(node.name)' is running: stop it where it runs first")
+            }
+            await note("server_remove", node.name, principal, context)
+            return [:]
         }
         let isBusy = try await dependencies.runs.active().contains { record in
             record.run.worker == worker.description.name && [.offered, .started].contains(record.run.state)
@@ -118,20 +141,24 @@ struct ServerCalls: Sendable {
         return [:]
     }
 
-    private func restart(_ context: CallContext) async throws -> JSONObject {
-        let (host, principal) = try await host(context)
-        guard let worker = try await worker(host) else {
+    private func known(_ host: String) async throws -> Worker {
+        if let worker = try await worker(host) { return worker }
+        guard let node = try await node(host) else {
             throw CronicleFailure(1, "Could not locate server: \(host)")
         }
+        throw CronicleFailure(1, "Node '\(node.name)' is stopped and started where it runs, not by a call.")
+    }
+
+    private func restart(_ context: CallContext) async throws -> JSONObject {
+        let (host, principal) = try await host(context)
+        let worker = try await known(host)
         try await drain(worker, false, principal, context, "server_restart")
         return [:]
     }
 
     private func shutDown(_ context: CallContext) async throws -> JSONObject {
         let (host, principal) = try await host(context)
-        guard let worker = try await worker(host) else {
-            throw CronicleFailure(1, "Could not locate server: \(host)")
-        }
+        let worker = try await known(host)
         try await drain(worker, true, principal, context, "server_shutdown")
         return [:]
     }
@@ -140,8 +167,11 @@ struct ServerCalls: Sendable {
         _ worker: Worker, _ isDrained: Bool, _ principal: Principal, _ context: CallContext, _ action: String
     ) async throws {
         try await dependencies.events.drain(principal, worker: worker.description.name, isDrained)
+        await note(action, worker.description.name, principal, context)
+    }
+
+    private func note(_ action: String, _ name: String, _ principal: Principal, _ context: CallContext) async {
         await dependencies.activity.record(
-            action, by: principal, from: context.request.remoteAddress,
-            ["hostname": .string(worker.description.name)])
+            action, by: principal, from: context.request.remoteAddress, ["hostname": .string(name)])
     }
 }

@@ -95,7 +95,9 @@ struct SystemCalls: Sendable {
     private func activity(_ context: CallContext) async throws -> JSONObject {
         let principal = try await context.requireAdministrator()
         let page = Page(context, defaultLimit: 50)
-        let (entries, count) = try await dependencies.activity.page(principal, offset: page.offset, limit: page.limit)
-        return page.listing(entries, count: count)
+        return try await page.rows { offset in
+            let (entries, count) = try await dependencies.activity.page(principal, offset: offset, limit: page.limit)
+            return (entries, count)
+        }
     }
 }

@@ -19,7 +19,10 @@ struct UserCalls: Sendable {
             Call("login", .anyNode) { try await login($0) },
             Call("logout", .anyNode) { try await logout($0) },
             Call("resume_session", .anyNode) { try await resume($0) },
-            Call("create", .anyNode) { try await create($0) },
+            // Nobody makes an account for himself, whatever he sends: an administrator does.
+            Call("create", .anyNode) { _ in
+                throw CronicleFailure("user", "Only administrators can create new users.")
+            },
             Call("update", .anyNode) { try await update($0) },
             Call("delete", .anyNode) { try await deleteSelf($0) },
             Call("forgot_password", .anyNode) { try await forgotPassword($0) },
@@ -27,10 +30,10 @@ struct UserCalls: Sendable {
             Call("admin_create", .anyNode) { try await adminCreate($0) },
             Call("admin_update", .anyNode) { try await adminUpdate($0) },
             Call("admin_delete", .anyNode) { try await adminDelete($0) },
-            Call("admin_get_user", .anyNode) { try await adminRead($0) },
-            Call("admin_get_users", .anyNode) { try await adminList($0) },
+            Call("admin_get_user", .anyNode, in: .bodyThenQuery) { try await adminRead($0) },
+            Call("admin_get_users", .anyNode, in: .bodyThenQuery) { try await adminList($0) },
             Call("external_login", .anyNode) { _ in
-                throw CronicleFailure("user", "External logins are not configured here: log in with a password.")
+                throw CronicleFailure("user", "No external_user_api config param set.")
             },
         ]
     }
@@ -39,7 +42,7 @@ struct UserCalls: Sendable {
 
     private func login(_ context: CallContext) async throws -> JSONObject {
         try Validation.require(
-            context.values, [("username", Validation.isNotBlank), ("password", Validation.isNotBlank)])
+            context.values, [("username", Validation.isHost), ("password", { !$0.isEmpty })])
         let name = context.values["username"]?.scriptText ?? ""
         let session: String
         let user: User
@@ -51,9 +54,7 @@ struct UserCalls: Sendable {
             switch refusal {
             case .wrong: throw CronicleFailure("login", "Username or password incorrect.")
             case .disabled(let name): throw CronicleFailure("login", "User account is disabled: \(name)")
-            case .locked:
-                throw CronicleFailure(
-                    "login", "Account is locked out.  Please reset your password to unlock it.")
+            case .locked: throw Self.locked
             }
         }
         await note("user_login", by: user.principal, context, user)
@@ -67,7 +68,19 @@ struct UserCalls: Sendable {
 
     private func resume(_ context: CallContext) async throws -> JSONObject {
         guard case .session(let id) = context.credentials else { return [:] }
-        return try await welcome(try await session(context), session: id, context)
+        guard case .of(let user) = try await dependencies.accounts.session(id) else { throw Self.expired }
+        guard user.isActive else {
+            throw CronicleFailure("login", "User account is disabled: \(user.username)")
+        }
+        guard !user.isLocked else { throw Self.locked }
+        return try await welcome(user, session: id, context)
+    }
+
+    private static var expired: CronicleFailure {
+        CronicleFailure("session", "Session has expired or is invalid.")
+    }
+    private static var locked: CronicleFailure {
+        CronicleFailure("login", "Account is locked out.  Please reset your password to unlock it.")
     }
 
     /// What a page needs to begin with.
@@ -84,7 +97,7 @@ struct UserCalls: Sendable {
     private func session(_ context: CallContext) async throws -> User {
         guard case .session(let id) = context.credentials,
             case .of(let user) = try await dependencies.accounts.session(id)
-        else { throw CronicleFailure("session", "Session has expired or is invalid.") }
+        else { throw Self.expired }
         guard user.isActive else { throw CronicleFailure("user", "User account is disabled: \(user.username)") }
         return user
     }
@@ -98,12 +111,6 @@ struct UserCalls: Sendable {
     }
 
     // MARK: Oneself
-
-    /// Nobody makes an account for himself: an administrator does.
-    private func create(_ context: CallContext) async throws -> JSONObject {
-        try Validation.require(context.values, Self.creation)
-        throw CronicleFailure("user", "Only administrators can create new users.")
-    }
 
     private func update(_ context: CallContext) async throws -> JSONObject {
         try Validation.permit(context.values, Self.rules)
@@ -224,14 +231,21 @@ struct UserCalls: Sendable {
     private func adminRead(_ context: CallContext) async throws -> JSONObject {
         try Validation.require(context.values, [("username", Validation.isHost)])
         _ = try await administrator(context)
-        return ["user": .object(Self.shape(try await existing(context)))]
+        let name = context.values["username"]?.scriptText ?? ""
+        guard let user = try await dependencies.accounts.find(name) else {
+            throw CronicleFailure(
+                "user", "Failed to load user: Error: Failed to fetch key: users/\(User.key(name)): File not found")
+        }
+        return ["user": .object(Self.shape(user))]
     }
 
     private func adminList(_ context: CallContext) async throws -> JSONObject {
         _ = try await administrator(context)
         let page = Page(context, defaultLimit: 50)
-        let (users, count) = try await dependencies.accounts.users(offset: page.offset, limit: page.limit)
-        return page.listing(users.map { .object(Self.shape($0)) }, count: count, pageSize: 100)
+        return try await page.rows(pageSize: 100) { offset in
+            let (users, count) = try await dependencies.accounts.users(offset: offset, limit: page.limit)
+            return (users.map { .object(Self.shape($0)) }, count)
+        }
     }
 
     private func existing(_ context: CallContext) async throws -> User {

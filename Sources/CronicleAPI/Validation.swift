@@ -16,7 +16,7 @@ enum Validation {
         static func number(_ key: String, _ check: @escaping Check) -> Rule {
             Rule(key: key, kind: .number, check: check)
         }
-        static func flag(_ key: String) -> Rule { Rule(key: key, kind: .flag, check: { _ in true }) }
+        static func flag(_ key: String) -> Rule { Rule(key: key, kind: .flag, check: isSwitch) }
     }
 
     static func require(_ values: JSONObject, _ rules: [(key: String, check: Check)]) throws(CronicleFailure) {

@@ -2,6 +2,17 @@ public import Domain
 public import Storage
 public import Timetable
 
+/// Jobs of some categories and targets, and how many there are.
+public struct JobSelection: Hashable, Sendable {
+    public var filter: JobFilter
+    public var count: Int64
+
+    public init(_ filter: JobFilter, count: Int64) {
+        self.filter = filter
+        self.count = count
+    }
+}
+
 /// Use cases on jobs as the Cronicle dialect has them: by identifier, with titles that need not be unique, and with
 /// what they refer to. Who may do what to which is decided by the caller, who knows categories and groups; the
 /// privilege for the kind of deed is required here again.
@@ -28,6 +39,7 @@ public struct EventOperations: Sendable {
     private let catalogueCache: VouchedCache<Sole, Catalogue>
     private let itemCache: VouchedCache<CatalogueItem.Kind, [CatalogueItem]>
     private let hostCache: VouchedCache<Sole, [String: String]>
+    private let placeCache: VouchedCache<Sole, [JobPlace]>
 
     /// Jobs that are skipped without a thought.
     private static let skippedGladly = 5_000
@@ -48,6 +60,7 @@ public struct EventOperations: Sendable {
         catalogueCache = VouchedCache(office: office, clock: clock, limit: 1)
         itemCache = VouchedCache(office: office, clock: clock, limit: CatalogueItem.Kind.allCases.count)
         hostCache = VouchedCache(office: office, clock: clock, limit: 1)
+        placeCache = VouchedCache(office: office, clock: clock, limit: 1)
     }
 
     /// For what a dialect makes of what is read here.
@@ -84,41 +97,43 @@ public struct EventOperations: Sendable {
     }
 
     /// Newest first.
-    public func jobs(offset: Int = 0, limit: Int? = nil) async throws(DomainError) -> [Job] {
+    /// - Parameter selection: nil: of all jobs.
+    public func jobs(
+        offset: Int = 0, limit: Int? = nil, of selection: JobSelection? = nil
+    ) async throws(DomainError) -> [Job] {
         // What is skipped costs time: it is counted from the nearer end.
-        let count = offset > Self.skippedGladly ? Int(clamping: try await self.count()) : 0
+        var all: Int64 = 0
+        if offset > Self.skippedGladly {
+            if let selection { all = selection.count } else { all = try await count() }
+        }
+        let count = Int(clamping: all)
         do {
             guard let limit, offset > count / 2, offset < count else {
-                return try await stores.jobs.newest(offset: offset, limit: limit)
+                return try await stores.jobs.newest(offset: offset, limit: limit, of: selection?.filter)
             }
             let wanted = min(limit, count - offset)
-            return try await stores.jobs.newest(beforeOldest: count - offset - wanted, limit: wanted)
+            return try await stores.jobs.newest(
+                beforeOldest: count - offset - wanted, limit: wanted, of: selection?.filter)
         } catch { throw DomainError(error) }
     }
 
     /// Those that follow a job in the order of `jobs`; nil: the first.
-    public func jobs(olderThan job: Job?, limit: Int) async throws(DomainError) -> [Job] {
-        do { return try await stores.jobs.newest(olderThan: job, limit: limit) } catch { throw DomainError(error) }
+    public func jobs(
+        olderThan job: Job?, limit: Int, of selection: JobSelection? = nil
+    ) async throws(DomainError) -> [Job] {
+        do { return try await stores.jobs.newest(olderThan: job, limit: limit, of: selection?.filter) } catch {
+            throw DomainError(error)
+        }
     }
 
-    /// Those of all jobs that are wanted, newest first, and how many there are. They are read in pages, between which
-    /// others are served.
-    public func jobs(
-        offset: Int, limit: Int, where isWanted: (Job) -> Bool
-    ) async throws(DomainError) -> (jobs: [Job], count: Int) {
-        let page = 500
-        var found: [Job] = []
-        var count = 0
-        var last: Job?
-        while true {
-            let next = try await jobs(olderThan: last, limit: page)
-            for job in next where isWanted(job) {
-                if count >= offset, found.count < limit { found.append(job) }
-                count += 1
-            }
-            guard next.count == page else { return (found, count) }
-            last = next.last
-        }
+    /// All pairs of category and target that jobs have, and how many have them.
+    public func places() async throws(DomainError) -> [JobPlace] {
+        let ticket = placeCache.ticket()
+        if let known = placeCache.value(for: .itself, ticket) { return known }
+        let places: [JobPlace]
+        do { places = try await stores.jobs.places() } catch { throw DomainError(error) }
+        placeCache.keep(places, for: .itself, ticket)
+        return places
     }
 
     public func count() async throws(DomainError) -> Int64 {
@@ -244,7 +259,12 @@ public struct EventOperations: Sendable {
         var options = options
         options.id = job.id
         options.keepsCounters = true
-        return try await put(definition, isEnabled: isEnabled, mode: .updateOnly, options: options)
+        let stored = try await put(definition, isEnabled: isEnabled, mode: .updateOnly, options: options)
+        // What waited in a queue that there is no longer has nothing to wait for.
+        if job.definition.overlap == .queue, definition.overlap != .queue {
+            _ = try await office.submit(.flushQueue(.id(job.id)))
+        }
+        return stored
     }
 
     private func put(
@@ -306,6 +326,17 @@ public struct EventOperations: Sendable {
         try principal.require(.admin)
         _ = try await office.submit(.drainWorker(name: worker, isDrained: isDrained))
     }
+
+    /// Strikes a node from the list that has not been seen for a while. It comes back as soon as it runs again.
+    /// - Returns: false where it has been seen lately, or is not in the list.
+    public func forget(_ principal: Principal, node: String) async throws(DomainError) -> Bool {
+        try principal.require(.admin)
+        let silent = clock.now().advanced(by: .zero - Self.silence)
+        do { return try await stores.nodes.delete(node, unseenSince: silent) } catch { throw DomainError(error) }
+    }
+
+    /// A node that has not been seen for so long does not run.
+    public static let silence = Duration.seconds(20)
 
     /// What a dialect keeps for the cluster as a whole.
     public func setting(_ name: String) async throws(DomainError) -> String? {

@@ -24,6 +24,8 @@ public struct RunRecords: Sendable {
             self.attempt = attempt
             self.firstStart = firstStart
         }
+
+        public var waitsInQueue: Bool { run.waitsInQueue(of: definition) }
     }
 
     private let stores: Stores

@@ -39,6 +39,24 @@ struct AccessTests {
         #expect(all.maySee(target: "allgrp") && all.maySee(target: "anything") && !all.maySee(target: "maingrp"))
     }
 
+    @Test("the events that may be seen are told by their categories and targets, and counted")
+    func selection() {
+        let places = [
+            JobPlace(category: "general", target: "allgrp", count: 5),
+            JobPlace(category: "general", target: "node1", count: 7),
+            JobPlace(category: "other", target: "node1", count: 11),
+            JobPlace(category: "other", target: "maingrp", count: 13),
+        ]
+        let category = access(["cat_limit", "cat_general"]).selection(of: places)
+        #expect(category.filter == JobFilter(categories: ["general"], targets: nil) && category.count == 12)
+        let group = access(["grp_limit", "grp_maingrp"]).selection(of: places)
+        #expect(group.filter == JobFilter(categories: nil, targets: ["maingrp", "node1"]) && group.count == 31)
+        let both = access(["cat_limit", "cat_other", "grp_limit", "grp_maingrp"]).selection(of: places)
+        #expect(both.filter == JobFilter(categories: ["other"], targets: ["maingrp", "node1"]) && both.count == 24)
+        let none = access(["cat_limit"]).selection(of: places)
+        #expect(none.filter == JobFilter(categories: [], targets: nil) && none.count == 0)
+    }
+
     @Test("what is missing is named")
     func words() {
         #expect { try access(["cat_limit"]).require(category: "other", target: "allgrp") } throws: {

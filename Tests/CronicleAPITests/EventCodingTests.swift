@@ -142,9 +142,21 @@ struct EventRulesTests {
             (["web_hook": "ftp://x"], "Malformed parameter value: web_hook"),
             (["notify_success": "a;b"], "Malformed parameter value: notify_success"),
             (["chain": "a b"], "Malformed parameter value: chain"),
+            (
+                ["algo": "frobnicate", "timezone": "Mars", "timing": ["hours": [24]]],
+                "Malformed event timing parameter: hours (value out of range: 24)"
+            ),
+            (["algo": "frobnicate", "timezone": "Mars"], "Malformed or unknown timezone: Mars"),
         ] as [(JSONObject, String)])
     func wrong(_ values: JSONObject, _ message: String) {
         #expect { try rules.check(values) } throws: { ($0 as? CronicleFailure)?.description == message }
+    }
+
+    @Test("moments lie within the years that calendars know")
+    func moments() {
+        for (sent, meant) in [(Int.min, 0), (-1, 0), (0, 0), (1_700_000_000, 1_700_000_000), (.max, 253_402_300_799)] {
+            #expect(EventRules.moment(sent) == meant)
+        }
     }
 
     @Test("what Cronicle takes is taken")

@@ -123,6 +123,8 @@ struct ValidationTests {
             (["timeout": .null], "Malformed parameter type: timeout (object)"),
             (["timeout": -1], "Malformed parameter value: timeout"),
             (["queue": "1"], "Malformed parameter type: queue (string)"),
+            (["queue": -1], "Malformed parameter value: queue"),
+            (["queue": 1.5], "Malformed parameter value: queue"),
             (["title": ""], "Malformed parameter value: title"),
             (["title": 5], "Malformed parameter type: title (number)"),
         ] as [(JSONObject, String)] {

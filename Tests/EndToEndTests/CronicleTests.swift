@@ -112,6 +112,32 @@ extension EndToEnd.Shared {
             }
         }
 
+        @Test("the other nodes are servers that calls know, and neither remove nor end")
+        func servers() async throws {
+            try await onCluster { cluster in
+                let name = try cluster.follower().name
+                func call(_ path: String) throws -> JSONValue {
+                    let answer = try TestHTTP.request(
+                        "POST", try cluster.leaderNode().url + "/api/app/" + path,
+                        headers: ["Content-Type": "application/json", "X-API-Key": cluster.key],
+                        body: JSONValue.object(["hostname": .string(name)]).text)
+                    return try json(answer)
+                }
+                #expect(try call("get_servers")["servers"]?[name]?["master"] == 0)
+                let added = try call("add_server")
+                #expect(added["code"] == "server")
+                #expect(added["description"] == .string("Server is already in cluster: \(name)"))
+                let removed = try call("remove_server")
+                #expect(removed["code"] == "server")
+                #expect(removed["description"]?.stringValue?.contains("is running: stop it") == true, "\(removed)")
+                for deed in ["restart_server", "shutdown_server"] {
+                    let answer = try call(deed)
+                    #expect(answer["code"] == 1 && answer["description"]?.stringValue?.contains(name) == true)
+                }
+                #expect(try call("get_servers")["servers"]?[name] != nil)
+            }
+        }
+
         @Test("a Chronos job is an event, and an event is a job there")
         func both() async throws {
             try await onCluster { cluster in

@@ -92,12 +92,18 @@ struct PlanTests {
                 Statement(
                     RunStore.historyOfJob, .text("e7"), .timestamp(microseconds: .max), .text("~"), .int(20)),
                 Statement(
-                    RunStore.attemptsOfTheseRuns, .textArray(["h5", "h6"]), .timestamp(microseconds: at(0).microseconds)),
+                    RunStore.attemptsOfTheseRuns, .textArray(["h5", "h6"]), .timestamp(microseconds: at(0).microseconds)
+                ),
                 Statement(
                     RunStore.runDueAt, .text("e7"), .timestamp(microseconds: at(0).microseconds),
                     .timestamp(microseconds: at(1).microseconds), .timestamp(microseconds: at(0).microseconds)),
                 Statement(StatisticsStore.durations, .textArray(["e7"]), .int(1_028), .doubleArray([0.5])),
                 Statement(LedgerStore.entries, .text("e7"), .int(1), .int(5_000), .int(6_000), .int(100)),
+                Statement(PostgresClusterStore.user(of: .category), .text("unused")),
+                Statement(PostgresClusterStore.user(of: .plugin), .text("unused")),
+                Statement(PostgresClusterStore.user(of: .group), .text("unused")),
+                Statement(JobStore.newestOfSome, .int(50), .int(0), .textArray(["general"]), .null),
+                Statement(JobStore.oldestOfSome, .int(50), .int(0), .null, .textArray(["allgrp"])),
             ]
             for statement in statements {
                 for plan in try await Self.plans(database, statement) {

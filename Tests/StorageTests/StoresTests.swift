@@ -193,6 +193,10 @@ struct StoresTests {
             node.boot = "b2"
             try await store.put(node, seen: at(5), reachesWorkers: true)
             #expect(try await store.list() == [NodeStore.Entry(node: node, seen: at(5), reachesWorkers: true)])
+            #expect(try await !store.delete("n1", unseenSince: at(5)))
+            #expect(try await store.delete("n1", unseenSince: at(6)))
+            let left = try await store.list()
+            #expect(left.isEmpty)
             try await Stores(pool: database.pool).ping()
             #expect(try await Stores(pool: database.pool).workers.list().isEmpty)
         }

@@ -7,10 +7,14 @@ enum Filling {
     static func copyJob(_ cluster: Cluster, named name: String, count: Int) async throws {
         try await cluster.execute(
             """
-            INSERT INTO carillon.jobs SELECT (jsonb_populate_record(j, jsonb_build_object(
-                'id', 'bench' || i, 'name', '\(name)-' || i,
-                'definition', jsonb_set(jsonb_set(j.definition, '{name}', to_jsonb('\(name)-' || i)), '{title}',
-                    to_jsonb(coalesce(j.definition ->> 'title', '') || ' ' || i), false)))).*
+            INSERT INTO carillon.jobs (id, name, version, definition, enabled, disabled_reason, trigger,
+                decided_through, next_index, next_due, successes, errors, errors_since_success, last_success,
+                last_error, created, modified)
+              SELECT 'bench' || i, '\(name)-' || i, j.version,
+                jsonb_set(jsonb_set(j.definition, '{name}', to_jsonb('\(name)-' || i)), '{title}',
+                    to_jsonb(coalesce(j.definition ->> 'title', '') || ' ' || i), false),
+                j.enabled, j.disabled_reason, j.trigger, j.decided_through, j.next_index, j.next_due, j.successes,
+                j.errors, j.errors_since_success, j.last_success, j.last_error, j.created, j.modified
               FROM carillon.jobs j, generate_series(1, \(count)) i WHERE j.name = '\(name)';
             INSERT INTO carillon.job_versions (job_id, version, definition)
               SELECT id, version, definition FROM carillon.jobs WHERE id LIKE 'bench%';

@@ -22,7 +22,8 @@ public enum LeaderCommand: Sendable {
     /// Creates the job, or replaces the one with that name (or with `options.id`). Counters: nil resets them.
     case putJob(
         JobDefinition, isEnabled: Bool, counters: JobCounters?, mode: PutMode, options: PutOptions = PutOptions())
-    /// - Parameter onlyIfIdle: refused with `.conflict` while the job has runs that have not ended.
+    /// - Parameter onlyIfIdle: refused with `.conflict` while the job has runs that have not ended and do not just wait
+    ///   in its queue.
     case deleteJob(JobKey, onlyIfIdle: Bool = false)
     /// Makes runs of the job that are due now; answered by `.launched`.
     case runJob(JobKey, RunRequest)

@@ -108,3 +108,11 @@ public enum Cause: Hashable, Sendable {
         }
     }
 }
+
+extension Run {
+    /// It is held back until earlier runs of its job have ended, or there is a worker for it: an entry of the job's
+    /// queue more than a run.
+    public func waitsInQueue(of definition: JobDefinition) -> Bool {
+        definition.overlap == .queue && state == .queued && attempt == 0 && notBefore == nil
+    }
+}

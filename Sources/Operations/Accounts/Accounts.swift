@@ -103,8 +103,9 @@ public actor Accounts {
         guard !user.isLocked else { throw LoginRefusal.locked }
         guard matches else {
             let hour = clock.now().seconds / 3_600
-            let isLocked = try await store.countFailure(username, hour: hour, limit: Self.failuresPerHour)
-            throw isLocked ? LoginRefusal.locked : LoginRefusal.wrong
+            // The one who locks it is told what the one before was: a guess was wrong.
+            _ = try await store.countFailure(username, hour: hour, limit: Self.failuresPerHour)
+            throw LoginRefusal.wrong
         }
         guard user.isActive else { throw LoginRefusal.disabled(user.username) }
         return (try await begin(user, address: address, userAgent: userAgent), user)

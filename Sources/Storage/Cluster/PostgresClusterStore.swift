@@ -134,7 +134,8 @@ public final class PostgresClusterStore: ClusterStore {
         SELECT \(JobRow.columns) FROM carillon.jobs j WHERE j.id = ANY ($2::text[])
         """
 
-    /// Reads all jobs where nobody refers to it: for the rare deletion of such a thing.
+    /// The first that is not before it in the index is looked at, since where most jobs refer to the same thing a
+    /// search for another one would be planned as reading all jobs.
     static func user(of kind: CatalogueItem.Kind) -> String {
         let field =
             switch kind {
@@ -142,7 +143,13 @@ public final class PostgresClusterStore: ClusterStore {
             case .plugin: "plugin"
             case .group: "target"
             }
-        return "SELECT \(JobRow.columns) FROM carillon.jobs j WHERE j.definition ->> '\(field)' = $1::text LIMIT 1"
+        return """
+            SELECT \(JobRow.columns) FROM (
+                SELECT u.id, u.definition ->> '\(field)' AS value FROM carillon.jobs u
+                 WHERE u.definition ->> '\(field)' >= $1::text ORDER BY u.definition ->> '\(field)' LIMIT 1
+              ) AS next JOIN carillon.jobs j ON j.id = next.id
+             WHERE next.value = $1::text
+            """
     }
 
     /// One statement, so that two claims of the same try meet at the row: the second one waits and then sees `started`.

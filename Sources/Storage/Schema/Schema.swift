@@ -12,7 +12,7 @@ public struct Schema: Sendable {
     /// Number of the last step that this program knows.
     public static let version = steps.count
 
-    static let steps: [String] = [step1, stepLogs, accountsStep, statisticsStep, operationsStep]
+    static let steps: [String] = [step1, stepLogs, accountsStep, statisticsStep, operationsStep, placesStep]
 
     /// Of steps that older programs cannot work with: how many steps a program must know. A program that knows fewer
     /// refuses to start; one that runs already must have been replaced before.

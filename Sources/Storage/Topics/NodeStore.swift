@@ -36,7 +36,17 @@ public struct NodeStore: Sendable {
         }
     }
 
+    /// - Returns: whether there was such a node.
+    public func delete(_ name: String, unseenSince instant: Instant) async throws(StoreError) -> Bool {
+        try await access.query(
+            Statement(Self.deleteNode, .text(name), .timestamp(microseconds: instant.microseconds)),
+            deadline: Stores.deadline
+        ).affected > 0
+    }
+
     // MARK: SQL
+
+    private static let deleteNode = "DELETE FROM carillon.nodes WHERE name = $1::text AND seen < $2::timestamptz"
 
     private static let putNode = """
         INSERT INTO carillon.nodes (name, url, boot, version, seen, reaches_workers)

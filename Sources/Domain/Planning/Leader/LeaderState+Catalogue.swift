@@ -212,6 +212,12 @@ extension WorkerGroup {
 
     /// Whether a host of that name belongs to the group.
     public func matches(host: String) -> Bool { compiled?.matches(host) ?? false }
+
+    /// The same where it is asked of many hosts.
+    public var membership: (String) -> Bool {
+        let pattern = compiled
+        return { host in pattern?.matches(host) ?? false }
+    }
 }
 
 extension Category {

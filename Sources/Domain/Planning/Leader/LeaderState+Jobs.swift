@@ -179,8 +179,13 @@ extension LeaderState {
     /// Runs that a worker has are ended; children keep all their fields and their other parents; those without any left
     /// become jobs without schedule that run by request.
     mutating func deleteJob(_ job: Job, onlyIfIdle: Bool, now: Moment) throws(DomainError) -> JobDeletion {
-        if onlyIfIdle, let active = runsOfJob[job.id]?.count, active > 0 {
-            throw DomainError(.conflict, "job '\(job.definition.name)' has \(active) runs that have not ended")
+        if onlyIfIdle {
+            // What waits in the job's queue goes with it.
+            let active = (runsOfJob[job.id] ?? []).compactMap { runs[$0] }
+                .count { !$0.run.waitsInQueue(of: $0.definition) }
+            guard active == 0 else {
+                throw DomainError(.conflict, "job '\(job.definition.name)' has \(active) runs that have not ended")
+            }
         }
         closeEra(of: job, reason: "the job was deleted before it was decided", now: now)
         _ = kill(job.id, includingQueued: true, reason: "the job was deleted", now: now)
