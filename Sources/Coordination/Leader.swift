@@ -396,13 +396,14 @@ public actor Leader: LeaderOffice {
         let attempts = batch.offers.map(\.attempt)
         var batch = batch
         // The commit has taken its time: what is left now is what counts.
+        let now = clock.now()
         for index in batch.offers.indices where batch.offers[index].lead > .zero {
-            batch.offers[index].lead = max(.zero, clock.now().duration(to: batch.offers[index].due))
+            batch.offers[index].lead = max(.zero, now.duration(to: batch.offers[index].due))
         }
         do {
             let reply = try await transport.offer(batch, to: worker)
             switch reply {
-            case .taken(_, let refused, _) where refused.isEmpty: return
+            case .taken(_, let refused) where refused.isEmpty: return
             case .taken: deliver(.answer(worker, offers: attempts, reply: reply))
             case .stale(let highest):
                 if highest > batch.term {

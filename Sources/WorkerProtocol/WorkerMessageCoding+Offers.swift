@@ -38,7 +38,7 @@ extension WorkerMessageCoding {
             switch reply {
             case .stale(let highest):
                 write(highest, "stale", &writer)
-            case .taken(let boot, let refused, let held):
+            case .taken(let boot, let refused):
                 writer.member("boot", boot)
                 writer.key("refused")
                 writer.beginArray()
@@ -50,7 +50,10 @@ extension WorkerMessageCoding {
                     writer.endObject()
                 }
                 writer.endArray()
-                write(held, "held", &writer)
+                // Leaders of version 0.1 expect a list, and make nothing of it.
+                writer.key("held")
+                writer.beginArray()
+                writer.endArray()
             }
         }
     }
@@ -66,9 +69,7 @@ extension WorkerMessageCoding {
                     attempt: try readAttempt(item), reason: try item.text("reason", limit: Limits.text),
                     isPermanent: try item.flag("isPermanent")))
         }
-        return .taken(
-            boot: try body.text("boot", limit: WireLimits.name, mayBeEmpty: false), refused: refused,
-            held: try readHeld(body, "held"))
+        return .taken(boot: try body.text("boot", limit: WireLimits.name, mayBeEmpty: false), refused: refused)
     }
 
     private static func write(_ offer: Offer, _ writer: inout JSONWriter) {

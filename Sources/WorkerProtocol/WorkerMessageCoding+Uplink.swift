@@ -61,6 +61,7 @@ extension WorkerMessageCoding {
             writer.member("leaderURL", reply.leaderURL)
             writer.member("mustRegister", reply.mustRegister)
             write(reply.kill, "kill", &writer)
+            if let now = reply.now { writer.member("nowMicroseconds", now.microseconds) }
         }
     }
 
@@ -68,7 +69,8 @@ extension WorkerMessageCoding {
         let body = try FieldReader.body(bytes)
         return HeartbeatReply(
             term: try readTerm(body, "term"), leaderURL: try body.text("leaderURL", limit: WireLimits.url),
-            mustRegister: try body.flag("mustRegister"), kill: try readAttempts(body, "kill"))
+            mustRegister: try body.flag("mustRegister"), kill: try readAttempts(body, "kill"),
+            now: try body.optionalInstant("nowMicroseconds"))
     }
 
     public static func encode(_ reports: [AttemptReport]) -> [UInt8] {

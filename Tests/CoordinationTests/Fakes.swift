@@ -94,7 +94,7 @@ final class FaultyStore: ClusterStore {
 final class FakeTransport: WorkerTransport {
     let offers = Mutex<[OfferBatch]>([])
     let kills = Mutex<[KillRequest]>([])
-    let reply = Mutex<OfferReply?>(.taken(boot: "1", refused: [], held: []))
+    let reply = Mutex<OfferReply?>(.taken(boot: "1", refused: []))
 
     func offer(_ batch: OfferBatch, to worker: WorkerDescription) async throws(TransportError) -> OfferReply {
         offers.withLock { $0.append(batch) }

@@ -47,8 +47,7 @@ import Timetable
     private func refused(_ play: Play, permanent: Bool) -> OfferReply {
         .taken(
             boot: "1",
-            refused: play.offers.map { OfferRefusal(attempt: $0.offer.attempt, reason: "no", isPermanent: permanent) },
-            held: [])
+            refused: play.offers.map { OfferRefusal(attempt: $0.offer.attempt, reason: "no", isPermanent: permanent) })
     }
 
     /// Each occurrence of the era has exactly one verdict.

@@ -82,8 +82,7 @@ import Timetable
     private func refused(_ play: Play, permanent: Bool) -> OfferReply {
         .taken(
             boot: "1",
-            refused: play.offers.map { OfferRefusal(attempt: $0.offer.attempt, reason: "no", isPermanent: permanent) },
-            held: [])
+            refused: play.offers.map { OfferRefusal(attempt: $0.offer.attempt, reason: "no", isPermanent: permanent) })
     }
 
     @Test("a try that was refused for now is offered again after a pause")

@@ -6,7 +6,12 @@ import Timetable
 @testable import Execution
 
 @Suite("Waves of claims") struct ClaimWaveTests {
-    private let received = MonotonicInstant(nanoseconds: 1_000)
+    /// The leader's clock showed 500 ms when this worker's steady time was one second.
+    private let clock: LeaderClock = {
+        var clock = LeaderClock()
+        clock.note(Instant(milliseconds: 500), at: MonotonicInstant(nanoseconds: 1_000_000_000))
+        return clock
+    }()
 
     private func offer(_ number: Int, due: Int64 = 0, lead: Duration = .zero) -> Offer {
         var offer = sampleOffer(attempt(number))
@@ -16,7 +21,7 @@ import Timetable
     }
 
     private func waves(_ offers: [Offer], accepted: [AttemptID]) -> [ClaimWave] {
-        ClaimWave.waves(of: offers, accepted: accepted, received: received)
+        ClaimWave.waves(of: offers, accepted: accepted, clock: clock)
     }
 
     @Test("what may be claimed at once goes together, and so does what is due at the same later instant")
@@ -27,7 +32,8 @@ import Timetable
         ]
         let found = waves(offers, accepted: offers.map(\.attempt))
         #expect(found.map { $0.attempts.count } == [2, 2, 1])
-        let starts = [nil, received.advanced(by: .milliseconds(400)), received.advanced(by: .milliseconds(450))]
+        // The clock says whole microseconds: one more, so that nothing is early.
+        let starts = [nil, 1_400_001_000, 1_450_001_000].map { (at: UInt64?) in at.map(MonotonicInstant.init) }
         #expect(found.map(\.startAt) == starts)
     }
 

@@ -84,7 +84,7 @@ extension LauncherTests {
                 try await eventually("it is reported", on: loop) { await second.isReady && !uplink.reports.isEmpty }
                 #expect(uplink.reports.map(\.outcome) == [.interrupted])
                 try await eventually("it is acknowledged", on: loop) { await second.held.isEmpty }
-                guard case .taken(_, let refused, _) = try await second.offer(batch) else {
+                guard case .taken(_, let refused) = try await second.offer(batch) else {
                     Issue.record("stale")
                     return
                 }

@@ -303,6 +303,16 @@ struct RunConformanceTests {
         }
     }
 
+    @Test("what is claimed before it is due is started when it is due", arguments: Backend.allCases)
+    func claimAhead(_ backend: Backend) async throws {
+        try await withStore(backend) { bench in
+            let run = try await Self.offered(bench)
+            #expect(try await Self.claim(bench, now: run.due.advanced(by: .milliseconds(-20))))
+            let started = try #require(try await bench.run(run.id))
+            #expect(started.state == .started && started.startedAt == run.due)
+        }
+    }
+
     @Test("a claim is granted again to the same boot, and changes nothing", arguments: Backend.allCases)
     func repeatedClaim(_ backend: Backend) async throws {
         try await withStore(backend) { bench in

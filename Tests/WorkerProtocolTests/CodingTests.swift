@@ -58,13 +58,12 @@ struct CodingTests {
     @Test("both replies to an offer have their golden bodies and status")
     func offerReplies() throws {
         let taken = OfferReply.taken(
-            boot: "b1", refused: [OfferRefusal(attempt: attempt, reason: "full", isPermanent: false)],
-            held: [HeldAttempt(attempt: other, phase: .started)])
+            boot: "b1", refused: [OfferRefusal(attempt: attempt, reason: "full", isPermanent: false)])
         let stale = OfferReply.stale(highest: Term(timeline: 1, epoch: 8))
         #expect(
             text(WorkerMessageCoding.encode(taken)) == """
                 {"boot":"b1","refused":[{"run":"r000070000001","attempt":2,"reason":"full","isPermanent":false}],\
-                "held":[{"run":"r000070000002","attempt":0,"phase":"started"}]}
+                "held":[]}
                 """)
         #expect(text(WorkerMessageCoding.encode(stale)) == #"{"stale":{"timeline":1,"epoch":8}}"#)
         for reply in [taken, stale] {
@@ -142,6 +141,10 @@ struct CodingTests {
         #expect(try WorkerMessageCoding.decodeWorkerDescription(WorkerMessageCoding.encode(worker)) == worker)
         #expect(try WorkerMessageCoding.decodeWorkerHeartbeat(WorkerMessageCoding.encode(heartbeat)) == heartbeat)
         #expect(try WorkerMessageCoding.decodeHeartbeatReply(WorkerMessageCoding.encode(reply)) == reply)
+        var dated = reply
+        dated.now = Instant(microseconds: 1_700_000_000_000_001)
+        #expect(text(WorkerMessageCoding.encode(dated)).hasSuffix(#","nowMicroseconds":1700000000000001}"#))
+        #expect(try WorkerMessageCoding.decodeHeartbeatReply(WorkerMessageCoding.encode(dated)) == dated)
     }
 
     @Test(

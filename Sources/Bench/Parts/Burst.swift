@@ -50,7 +50,7 @@ extension PartBench {
 
     /// Waits until no run is active any more.
     func settle(_ cluster: Cluster) async throws {
-        try await cluster.wait(until: "all runs have ended", atMost: .seconds(60), every: .milliseconds(50)) {
+        try await cluster.wait(until: "all runs have ended", atMost: .seconds(180), every: .milliseconds(50)) {
             try await cluster.integer("SELECT count(*) FROM carillon.runs") == 0
         }
     }

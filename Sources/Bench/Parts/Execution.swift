@@ -72,7 +72,8 @@ extension PartBench {
         let limit = Double(megabytes) / (Double(bare) / 1e9)
         unlink(file)
 
-        try await cluster.post([ordered("output", lines)])
+        // With the least share of a processor it would be held back by that.
+        try await cluster.post([ordered("output", lines, ["cpus": 1])])
         let worker = try workerProcess(cluster)
         let before = ProcessFacts.residentMegabytes(worker)
         var most = before
@@ -94,7 +95,7 @@ extension PartBench {
 
     private func enforcement(_ cluster: Cluster) async throws -> [Figure] {
         try await cluster.post([
-            ordered("hungry", "exec tail /dev/zero", ["mem": 64]),
+            ordered("hungry", "exec tail /dev/zero", ["mem": 64, "cpus": 1]),
             ordered("endless", "exec sleep 1000", ["maxCompletionTime": 2]),
         ])
         let port = try await cluster.leaderPort()

@@ -10,17 +10,7 @@ extension PartBench {
         var frozen: [Double] = []
         var lost = 0.0
         try await withCluster(nodes: max(3, options.nodes), workers: max(2, options.workers)) { cluster in
-            let stamps = Stamps(path: cluster.outputDirectory + "/beat")
-            // Ten a second, so that a start is due soon whenever the leader is lost.
-            let begin = (Stamps.now / 1_000_000_000 + 3) * 1_000_000_000
-            let program = try Cluster.neighbour("carillon-stamp")
-            try await cluster.post(
-                (0..<10).map { index in
-                    Cluster.job(
-                        "beat-\(index)", schedule: "R/\(Self.iso(begin + Int64(index) * 100_000_000))/PT1S",
-                        program: program, arguments: [stamps.path])
-                })
-            try await cluster.wait(until: "the jobs run", atMost: .seconds(20)) { try stamps.read().count > 30 }
+            let stamps = try await beat(cluster)
             for _ in 0..<options.choose(5, quick: 2) {
                 killed.append(try await loseLeader(cluster, stamps, by: SIGKILL))
             }
@@ -37,8 +27,34 @@ extension PartBench {
         ]
     }
 
-    /// - Returns: seconds until the first start that a new leader decided.
+    /// Starts ten programs a second, so that a start is due soon whenever the leader is lost.
+    func beat(_ cluster: Cluster) async throws -> Stamps {
+        let stamps = Stamps(path: cluster.outputDirectory + "/beat")
+        let begin = (Stamps.now / 1_000_000_000 + 3) * 1_000_000_000
+        let program = try Cluster.neighbour("carillon-stamp")
+        try await cluster.post(
+            (0..<10).map { index in
+                Cluster.job(
+                    "beat-\(index)", schedule: "R/\(Self.iso(begin + Int64(index) * 100_000_000))/PT1S",
+                    program: program, arguments: [stamps.path])
+            })
+        try await cluster.wait(until: "the jobs run", atMost: .seconds(20)) { try stamps.read().count > 30 }
+        return stamps
+    }
+
+    /// Afterwards all nodes run again.
     private func loseLeader(_ cluster: Cluster, _ stamps: Stamps, by signal: Int32) async throws -> Double {
+        let seconds = try await takeOver(cluster, stamps, by: signal)
+        // A killed node is started again after three seconds; all are there before the next one is lost.
+        try await cluster.wait(until: "all nodes run", atMost: .seconds(20), every: .milliseconds(100)) {
+            cluster.members(.node).count == max(3, self.options.nodes)
+        }
+        try await loop.sleep(for: .seconds(2))
+        return seconds
+    }
+
+    /// - Returns: seconds until the first start that a new leader decided.
+    func takeOver(_ cluster: Cluster, _ stamps: Stamps, by signal: Int32) async throws -> Double {
         let epoch = try await cluster.integer("SELECT epoch FROM carillon.leadership")
         let leader = try await cluster.leaderProcess()
         let lost = Stamps.now
@@ -53,12 +69,6 @@ extension PartBench {
             return try stamps.read().contains { $0 > since }
         }
         let first = try stamps.read().filter { $0 > since ?? .max }.min() ?? Stamps.now
-        if signal == SIGSTOP { kill(leader, SIGCONT) }
-        // A killed node is started again after three seconds; all are there before the next one is lost.
-        try await cluster.wait(until: "all nodes run", atMost: .seconds(20), every: .milliseconds(100)) {
-            cluster.members(.node).count == max(3, self.options.nodes)
-        }
-        try await loop.sleep(for: .seconds(2))
         return Double(first - lost) / 1e9
     }
 

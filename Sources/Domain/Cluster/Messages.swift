@@ -81,7 +81,7 @@ public struct OfferRefusal: Hashable, Sendable {
 
 public enum OfferReply: Hashable, Sendable {
     /// The worker has journalled all but the refused ones and goes on to claim them.
-    case taken(boot: String, refused: [OfferRefusal], held: [HeldAttempt])
+    case taken(boot: String, refused: [OfferRefusal])
     /// The worker has seen a later term: the sender is no leader any more.
     case stale(highest: Term)
 }
@@ -158,11 +158,14 @@ public struct HeartbeatReply: Hashable, Sendable {
     public var mustRegister: Bool
     /// Tries that are no longer wanted here: end them.
     public var kill: [AttemptID]
-    public init(term: Term, leaderURL: String, mustRegister: Bool, kill: [AttemptID]) {
+    /// What the leader's clock showed before it sent this; nil: it does not say.
+    public var now: Instant?
+    public init(term: Term, leaderURL: String, mustRegister: Bool, kill: [AttemptID], now: Instant? = nil) {
         self.term = term
         self.leaderURL = leaderURL
         self.mustRegister = mustRegister
         self.kill = kill
+        self.now = now
     }
 }
 

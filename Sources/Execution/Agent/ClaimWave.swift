@@ -7,18 +7,12 @@ struct ClaimWave: Sendable, Equatable {
     /// When they are to be started; nil: at once.
     var startAt: MonotonicInstant?
 
-    /// How long before the instant they are claimed: what the answer takes, so that then only the start is left.
-    var ahead: Duration {
-        ExecutionLimits.claimAhead + ExecutionLimits.claimAheadForEach * attempts.count
-    }
-
     /// In the order of the offers. Those that start at the same instant go together, up to a number.
-    /// - Parameter received: when the offers came.
-    static func waves(of offers: [Offer], accepted: [AttemptID], received: MonotonicInstant) -> [ClaimWave] {
+    static func waves(of offers: [Offer], accepted: [AttemptID], clock: LeaderClock) -> [ClaimWave] {
         let wanted = Set(accepted)
         var waves: [ClaimWave] = []
         for offer in offers where wanted.contains(offer.attempt) {
-            let startAt = startAt(offer, received: received)
+            let startAt = offer.lead > .zero ? clock.steady(offer.due) : nil
             if let last = waves.indices.last, waves[last].startAt == startAt,
                 waves[last].attempts.count < ExecutionLimits.claimsPerRequest
             {
@@ -28,11 +22,5 @@ struct ClaimWave: Sendable, Equatable {
             }
         }
         return waves
-    }
-
-    /// The leader says how long it is until then, and no clock of this worker that may have been set wrong: so nothing
-    /// starts early, and late by what the offer took on its way.
-    static func startAt(_ offer: Offer, received: MonotonicInstant) -> MonotonicInstant? {
-        offer.lead > .zero ? received.advanced(by: offer.lead) : nil
     }
 }

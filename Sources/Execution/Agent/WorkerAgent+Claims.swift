@@ -8,8 +8,9 @@ extension WorkerAgent {
     func claim(_ wave: ClaimWave) async {
         if let startAt = wave.startAt {
             let rest = timekeeper.monotonicNow.duration(to: startAt)
+            let ahead = claimPace.ahead(of: wave.attempts.count)
             // Cancelled: nobody wants it any more.
-            guard (try? await timekeeper.sleep(for: rest - wave.ahead)) != nil else { return }
+            guard (try? await timekeeper.sleep(for: rest - ahead)) != nil else { return }
             if isDraining {
                 forget(wave.attempts, because: "the worker is shutting down")
                 return
@@ -27,7 +28,9 @@ extension WorkerAgent {
             guard !open.isEmpty else { return }
             do throws(TransportError) {
                 // Crash before the answer: the row may say "started" here; the next start reports it as interrupted.
+                let asked = timekeeper.monotonicNow
                 let reply = try await uplink.claim(ClaimRequest(worker: workerName, boot: boot, attempts: open))
+                claimPace.note(asked.duration(to: timekeeper.monotonicNow))
                 open = settle(open, reply)
             } catch {
                 log.warning("no node has answered the claim of \(open.count) attempts: \(error)")

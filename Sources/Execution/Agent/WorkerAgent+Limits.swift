@@ -6,7 +6,7 @@ extension WorkerAgent {
     /// Looks at all runs, twice a second, while there are any.
     func watchUsage() async {
         while !Task.isCancelled {
-            guard hasRunning else {
+            guard !running.isEmpty else {
                 // Fails by cancellation only.
                 guard (try? await runStarted.wait()) != nil else { return }
                 continue
@@ -28,7 +28,7 @@ extension WorkerAgent {
     private func listen() async {
         var hasNews = false
         defer { if hasNews { heartbeatWanted.signal() } }
-        let plugins = holdings.filter { $0.value.offer?.extras?.plugin != nil }.keys.sorted()
+        let plugins = running.filter { holdings[$0]?.offer?.extras?.plugin != nil }.sorted()
         for attempt in plugins {
             guard let news = await holdings[attempt]?.process?.news() else { continue }
             // It has ended meanwhile, and all that it told is in its report.
@@ -38,8 +38,6 @@ extension WorkerAgent {
             hasNews = true
         }
     }
-
-    private var hasRunning: Bool { holdings.values.contains { $0.process != nil } }
 
     private func observe(_ sample: UsageSample, now: MonotonicInstant) async {
         let attempt = sample.attempt

@@ -79,7 +79,7 @@ extension WorkerAgent {
                 }
                 if isSilent { log.notice("a leader answers again") }
                 isSilent = false
-                await follow(reply)
+                await follow(reply, received: timekeeper.monotonicNow)
             } catch {
                 if !isSilent { log.warning("no leader answers: \(error)") }
                 isSilent = true
@@ -97,9 +97,10 @@ extension WorkerAgent {
     /// Messages that follow each other without a pause: heartbeat, registration, heartbeat.
     private static let hurriedMessages = 2
 
-    private func follow(_ reply: HeartbeatReply) async {
+    private func follow(_ reply: HeartbeatReply, received: MonotonicInstant) async {
         let isNew = reply.term > highestTerm
         guard await noteLeader(url: reply.leaderURL, term: reply.term) else { return }
+        if let now = reply.now { leaderClock.note(now, at: received) }
         if isNew { journal.enqueue([.term(reply.term)], durable: false) { _ in } }
         for attempt in reply.kill { await end(attempt, because: .aborted) }
     }

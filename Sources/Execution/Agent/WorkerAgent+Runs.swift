@@ -130,6 +130,7 @@ extension WorkerAgent {
     func noteRunning(_ attempt: AttemptID, _ process: any RunningProcess, since startedAt: Instant) {
         holdings[attempt]?.startedAt = startedAt
         holdings[attempt]?.process = process
+        if holdings[attempt] != nil { running.insert(attempt) }
         holdings[attempt]?.details.process = process.identity.process
         if let offer = holdings[attempt]?.offer {
             holdings[attempt]?.limits = LimitWatch(
@@ -195,6 +196,7 @@ extension WorkerAgent {
         holdings[attempt]?.report = report
         count(report)
         holdings[attempt]?.process = nil
+        running.remove(attempt)
         release(holding)
         holdings[attempt]?.offer = nil
         holdings[attempt]?.toldDetails = nil

@@ -21,6 +21,8 @@ public actor WorkerAgent: Service {
     var isDraining = false
     var highestTerm = Term.none
     var holdings: [AttemptID: Holding] = [:]
+    /// Of these, those whose command runs: there may be thousands that wait.
+    var running: Set<AttemptID> = []
     var executed = RecentAttempts(limit: ExecutionLimits.rememberedAttempts)
     /// Resources of what is accepted or started.
     var used = Resources.zero
@@ -38,6 +40,8 @@ public actor WorkerAgent: Service {
     /// Processes that were still alive long after they were killed, since this worker's start: for metrics.
     public internal(set) var survivors = 0
     var counted = WorkerFigures()
+    var leaderClock = LeaderClock()
+    var claimPace = ClaimPace()
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { timekeeper.asUnownedSerialExecutor() }
 
@@ -80,6 +84,9 @@ public actor WorkerAgent: Service {
         guard batch.term >= highestTerm else { return .stale(highest: highestTerm) }
         let isNewTerm = batch.term > highestTerm
         guard await noteLeader(url: batch.leaderURL, term: batch.term) else { return .stale(highest: highestTerm) }
+        if let offer = batch.offers.first(where: { $0.lead > .zero }) {
+            leaderClock.note(offer.due.advanced(by: .zero - offer.lead), at: received)
+        }
 
         var (accepted, refused) = decide(batch.offers)
         if !accepted.isEmpty || isNewTerm {
@@ -96,11 +103,11 @@ public actor WorkerAgent: Service {
                 accepted = []
             }
         }
-        for wave in ClaimWave.waves(of: batch.offers, accepted: accepted, received: received) {
+        for wave in ClaimWave.waves(of: batch.offers, accepted: accepted, clock: leaderClock) {
             for attempt in wave.attempts { holdings[attempt]?.startAt = wave.startAt }
             startTask("claim") { await self.claim(wave) }
         }
-        return .taken(boot: boot, refused: refused, held: held)
+        return .taken(boot: boot, refused: refused)
     }
 
     /// Begins to end the attempts; those that are not held are ignored. Returns before they have ended.
@@ -148,7 +155,7 @@ public actor WorkerAgent: Service {
         }
     }
 
-    /// What the journal holds, for heartbeats and answers.
+    /// What the journal holds, for heartbeats.
     public var held: [HeldAttempt] {
         holdings.map { HeldAttempt(attempt: $0.key, phase: $0.value.phase) }.sorted { $0.attempt < $1.attempt }
     }
@@ -192,6 +199,7 @@ public actor WorkerAgent: Service {
 
     /// Takes it out of the holdings; what it used is free again.
     func drop(_ attempt: AttemptID) {
+        running.remove(attempt)
         guard let holding = holdings.removeValue(forKey: attempt) else { return }
         if holding.phase != .finished { release(holding) }
     }
@@ -210,6 +218,7 @@ public actor WorkerAgent: Service {
     func noteLeader(url: String, term: Term) async -> Bool {
         guard term >= highestTerm else { return false }
         let isNew = term > highestTerm
+        if isNew { leaderClock.forget() }
         highestTerm = term
         epoch.set(term.epoch)
         await uplink.leaderAnnounced(url: url, term: term)
@@ -223,6 +232,7 @@ public actor WorkerAgent: Service {
 
     func raiseTerm(_ term: Term) {
         guard term > highestTerm else { return }
+        leaderClock.forget()
         highestTerm = term
         epoch.set(term.epoch)
         // Not waited for: only what is accepted under a term makes it worth a flush, and that writes it again.

@@ -33,7 +33,7 @@ public final class LogSpool: Sendable {
 
     /// A fresh log for a try that begins.
     func open(_ attempt: AttemptID) throws(LaunchError) -> OutputLog {
-        let log = try OutputLog(path: directory.logPath(attempt), limit: limit)
+        let log = try OutputLog(path: directory.freshLogPath(attempt), limit: limit)
         state.withLock { $0.logs[attempt] = log }
         return log
     }
@@ -146,7 +146,10 @@ public final class LogSpool: Sendable {
             state.ended.removeAll { gone.contains($0) }
             return attempts.compactMap { state.logs.removeValue(forKey: $0) }
         }
-        for log in logs { log.remove() }
+        for log in logs {
+            if !log.hasSegments, directory.keepLogFile(log.path) { continue }
+            log.remove()
+        }
     }
 
     /// Puts them behind the others.

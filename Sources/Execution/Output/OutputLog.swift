@@ -238,7 +238,9 @@ final class OutputLog: OutputReceiver {
             count = pread(descriptor, buffer.baseAddress, limit, off_t(offset))
             filled = max(0, count)
         }
-        return count > 0 ? bytes : nil
+        // Files are used again: what has left its path may have been another log's.
+        var facts = stat()
+        return count > 0 && lstat(path, &facts) == 0 ? bytes : nil
     }
 
     /// Calls once when there is something to read from the position on, or the log is closed; at once where that is so
@@ -267,6 +269,8 @@ final class OutputLog: OutputReceiver {
         guard lstat(number > 0 ? Self.segmentPath(path, number) : path, &facts) == 0 else { return 0 }
         return Int64(facts.st_mtim.tv_sec) * 1_000_000 + Int64(facts.st_mtim.tv_nsec) / 1_000
     }
+
+    var hasSegments: Bool { state.withLock { $0.segmentNumber > 0 } }
 
     func remove() {
         let last = state.withLock { $0.segmentNumber }

@@ -26,7 +26,7 @@ final class ErrorOutput: OutputReceiver {
     var html: JSONValue? {
         let text = text
         guard !text.isEmpty else { return nil }
-        return ["title": "Error Output", "content": .string("<pre>\(escaped(text))</pre>")]
+        return ["title": "Error Output", "content": .string("<pre>\(text.escapedForHTML)</pre>")]
     }
 
     /// The first line, where it is short enough for a description.
@@ -41,17 +41,5 @@ final class ErrorOutput: OutputReceiver {
         var bytes = kept.withLock { $0 }
         while let last = bytes.last, last <= 0x20 { bytes.removeLast() }
         return String(decoding: bytes, as: UTF8.self)
-    }
-
-    private func escaped(_ text: String) -> String {
-        var escaped = ""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "<": escaped += "&lt;"
-            case "&": escaped += "&amp;"
-            default: escaped.unicodeScalars.append(scalar)
-            }
-        }
-        return escaped
     }
 }

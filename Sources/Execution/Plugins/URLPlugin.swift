@@ -70,7 +70,7 @@ struct URLPlugin: Sendable {
             log += "\nRaw Response Content:\n\(text.trimmed)\n"
             if text.utf8.count < PluginLimits.answerReport {
                 message["html"] = [
-                    "title": "Raw Response Content", "content": .string("<pre>\(Self.escaped(text.trimmed))</pre>"),
+                    "title": "Raw Response Content", "content": .string("<pre>\(text.trimmed.escapedForHTML)</pre>"),
                 ]
             }
         }
@@ -145,18 +145,6 @@ struct URLPlugin: Sendable {
         headers.map { "\($0.name): \($0.value)\n" }.joined()
     }
 
-    private static func escaped(_ text: String) -> String {
-        var escaped = ""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "<": escaped += "&lt;"
-            case "&": escaped += "&amp;"
-            default: escaped.unicodeScalars.append(scalar)
-            }
-        }
-        return escaped
-    }
-
     private static func percentEncoded(_ text: String) -> String {
         var encoded = ""
         for byte in text.utf8 {
@@ -211,6 +199,19 @@ enum Placeholders {
 }
 
 extension String {
+    /// As text of an element.
+    var escapedForHTML: String {
+        var escaped = ""
+        for scalar in unicodeScalars {
+            switch scalar {
+            case "<": escaped += "&lt;"
+            case "&": escaped += "&amp;"
+            default: escaped.unicodeScalars.append(scalar)
+            }
+        }
+        return escaped
+    }
+
     fileprivate var trimmed: String {
         var text = self[...]
         while text.first?.isWhitespace == true { text.removeFirst() }

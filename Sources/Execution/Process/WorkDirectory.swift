@@ -8,12 +8,14 @@ import Runtime
 ///     <root>/runs/<run>-<attempt>/      sandbox, while the try runs
 ///     <root>/spare/                     empty sandboxes of former tries
 ///     <root>/detached/<run>-<attempt>/  of runs that outlive the worker (see Detached)
-///     <root>/logs/<run>-<attempt>.log   output, kept for a while
+///     <root>/logs/<run>-<attempt>.log   output, until it is stored
+///     <root>/spare-logs/                emptied files of former logs
 struct WorkDirectory: Sendable {
     let root: String
     private var runs: String { "\(root)/runs" }
     private var logs: String { "\(root)/logs" }
     private let spare: SpareSandboxes
+    private let spareLogs: SpareLogs
 
     /// Makes what is missing. Sandboxes must be reachable for other users, everything else is the worker's own.
     /// - Throws: `LaunchError`.
@@ -28,7 +30,9 @@ struct WorkDirectory: Sendable {
         try Self.make("\(path)/runs", mode: 0o711, mayBelongToOthers: false)
         try Self.make("\(path)/logs", mode: 0o700, mayBelongToOthers: false)
         try Self.make("\(path)/spare", mode: 0o700, mayBelongToOthers: false)
+        try Self.make("\(path)/spare-logs", mode: 0o700, mayBelongToOthers: false)
         spare = SpareSandboxes(directory: "\(path)/spare")
+        spareLogs = SpareLogs(directory: "\(path)/spare-logs")
     }
 
     /// The mode does not depend on the umask. A root that exists keeps its own: it is the operator's.
@@ -52,6 +56,17 @@ struct WorkDirectory: Sendable {
     func sandbox(_ attempt: AttemptID) -> String { "\(runs)/\(name(attempt))" }
 
     func logPath(_ attempt: AttemptID) -> String { "\(logs)/\(name(attempt)).log" }
+
+    /// Where a log can be made: perhaps there is an empty file by now.
+    func freshLogPath(_ attempt: AttemptID) -> String {
+        let path = logPath(attempt)
+        spareLogs.take(at: path)
+        return path
+    }
+
+    /// Takes the only file of a log away.
+    /// - Returns: false when it must be removed.
+    func keepLogFile(_ path: String) -> Bool { spareLogs.give(path) }
 
     func makeDetached() throws(LaunchError) {
         try Self.make("\(root)/detached", mode: 0o700, mayBelongToOthers: false)

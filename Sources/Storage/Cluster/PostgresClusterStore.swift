@@ -154,11 +154,12 @@ public final class PostgresClusterStore: ClusterStore {
 
     /// One statement, so that two claims of the same try meet at the row: the second one waits and then sees `started`.
     /// It is granted only to the boot that the first one was granted to, whose answer may have been lost on the way;
-    /// another boot has lost its memory and must not start what the former one may have started.
+    /// another boot has lost its memory and must not start what the former one may have started. What is claimed ahead
+    /// starts when it is due.
     static let claimRuns = """
         UPDATE carillon.runs r
            SET state = 'started', claimed_by_boot = $4::text,
-               started_at = CASE WHEN r.state = 'offered' THEN $5::timestamptz ELSE r.started_at END
+               started_at = CASE WHEN r.state = 'offered' THEN greatest(r.due, $5::timestamptz) ELSE r.started_at END
           FROM unnest($1::text[], $2::int8[]) AS i(id, attempt)
          WHERE r.id = i.id AND r.attempt = i.attempt AND r.worker = $3::text
            AND ((r.state = 'offered' AND (r.start_deadline IS NULL OR r.start_deadline >= $5::timestamptz))

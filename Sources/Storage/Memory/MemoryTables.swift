@@ -100,7 +100,7 @@ public struct MemoryTables: Sendable {
         case .offered:
             if let deadline = active.run.startDeadline, deadline < now { return false }
             active.run.state = .started
-            active.run.startedAt = now
+            active.run.startedAt = max(active.run.due, now)
             active.claimedByBoot = request.boot
             runs[attempt.run] = active
             return true

@@ -28,7 +28,7 @@ extension LeaderState {
             changes.putWorkers.removeAll { $0.description.name == description.name }
             changes.putWorkers.append(worker)
         }
-        return reply(to: description.name, kill: [])
+        return reply(kill: [], now: now)
     }
 
     mutating func hear(_ heartbeat: WorkerHeartbeat, now: Moment) -> HeartbeatReply {
@@ -52,11 +52,11 @@ extension LeaderState {
             }
         }
         checkHeld(heartbeat, now: now)
-        return reply(to: heartbeat.worker, kill: unwanted)
+        return reply(kill: unwanted, now: now)
     }
 
-    private func reply(to worker: String, kill: [AttemptID]) -> HeartbeatReply {
-        HeartbeatReply(term: term, leaderURL: node.url, mustRegister: false, kill: kill)
+    private func reply(kill: [AttemptID], now: Moment) -> HeartbeatReply {
+        HeartbeatReply(term: term, leaderURL: node.url, mustRegister: false, kill: kill, now: now.wall)
     }
 
     private func isWanted(_ attempt: AttemptID, of worker: String) -> Bool {
@@ -149,7 +149,8 @@ extension LeaderState {
                 active.run.worker == worker
             else { continue }
             active.become(.started)
-            active.run.startedAt = now.wall
+            // What is claimed ahead starts when it is due.
+            active.run.startedAt = max(active.run.due, now.wall)
             active.persisted = .init(state: .started, attempt: attempt.number)
             runs[attempt.run] = active
             changes.starts.append(active.run)
@@ -221,7 +222,7 @@ extension LeaderState {
     public mutating func offerAnswered(
         by worker: WorkerDescription, offers: [AttemptID], reply: OfferReply?, now: Moment
     ) {
-        guard case .taken(_, let refused, _) = reply else {
+        guard case .taken(_, let refused) = reply else {
             let until = now.uptime + policy.avoidance
             workers[worker.name]?.avoidedUntil = until
             steadyTimers.insert(.reconsider, at: until)
