@@ -84,13 +84,14 @@ enum Validation {
                 || scalar.isASCII && (isWordByte(UInt8(scalar.value)) || "-@.,+".unicodeScalars.contains(scalar))
         }
     }
-    /// `(^$|https?://\S+)`
+    /// `(^$|https?://\S+)$`, and `[header: …]` and `[data: …]` behind the address, as Cronicle's documentation has them.
     static let isHook: Check = { text in
         if text.isEmpty { return true }
-        let lower = text.lowercased()
-        return ["http://", "https://"].contains { start in
-            lower.hasPrefix(start) && lower.dropFirst(start.count).first.map { !$0.isWhitespace } ?? false
-        }
+        let address = text.prefix { !$0.isWhitespace }
+        let rest = text[address.endIndex...]
+        guard rest.isEmpty || rest.drop(while: \.isWhitespace).hasPrefix("[") else { return false }
+        let lower = address.lowercased()
+        return ["http://", "https://"].contains { lower.hasPrefix($0) && lower.count > $0.count }
     }
 
     static func isWordByte(_ byte: UInt8) -> Bool {

@@ -140,6 +140,9 @@ struct EventRulesTests {
             (["notes": "<i>"], "Malformed notes parameter: Cannot contain HTML metacharacters"),
             (["id": 5], "Malformed parameter type: id (number)"),
             (["web_hook": "ftp://x"], "Malformed parameter value: web_hook"),
+            (["web_hook": "http://"], "Malformed parameter value: web_hook"),
+            (["web_hook": "http://x y"], "Malformed parameter value: web_hook"),
+            (["web_hook": "http://x "], "Malformed parameter value: web_hook"),
             (["notify_success": "a;b"], "Malformed parameter value: notify_success"),
             (["chain": "a b"], "Malformed parameter value: chain"),
             (
@@ -164,7 +167,8 @@ struct EventRulesTests {
         for values in [
             ["timing": .null], ["timing": false], ["timing": [:]], ["timing": []], ["timing": ["minutes": [1.5]]],
             ["timing": ["years": [1_999]]], ["timezone": ""], ["timezone": "Asia/Tokyo"], ["params": .null],
-            ["params": ["x"]], ["chain": ""], ["web_hook": ""], ["frobnicate": ["a": 1]], ["algo": "least_cpu"],
+            ["params": ["x"]], ["chain": ""], ["web_hook": ""], ["web_hook": "HTTPS://x/?a"],
+            ["web_hook": "http://x/ [header: A: b]"], ["frobnicate": ["a": 1]], ["algo": "least_cpu"],
             ["api_key": "with spaces is no property of the event"],
         ] as [JSONObject] {
             #expect(throws: Never.self, "\(values)") { try rules.check(values) }
