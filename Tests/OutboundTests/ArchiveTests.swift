@@ -88,6 +88,13 @@ struct ArchiveTests {
             (tar("i.name = '../x'; i.size = 1"), "leads out"), (tar("i.name = '/tmp/x'; i.size = 1"), "leads out"),
             (tar("i.name = 'a/../../x'; i.size = 1"), "leads out"),
             (tar("i.type = tarfile.SYMTYPE; i.linkname = '/etc'"), "links"),
+            (tar("i.type = tarfile.SYMTYPE; i.linkname = '../..'"), "links"),
+            (tar("i.type = tarfile.SYMTYPE; i.linkname = 'nothing'"), "links"),
+            (tar("i.name = '../x'; i.type = tarfile.SYMTYPE; i.linkname = 'x'"), "leads out"),
+            (
+                "mkdir -p d/e && ln -s . d/e/self && ln -s self/../../.. d/e/out && tar -cf a.tar d",
+                "links"
+            ),
             (tar("i.type = tarfile.LNKTYPE; i.linkname = '/etc/passwd'"), "links"),
             (tar("i.type = tarfile.FIFOTYPE"), "devices"), (tar("i.type = tarfile.CHRTYPE"), "devices"),
             ("echo this is no archive >a.tar", "tar has failed"),
@@ -99,6 +106,55 @@ struct ArchiveTests {
             return
         }
         #expect(reason.description.contains(expected), "\(reason)")
+    }
+
+    @Test("links within an archive stay links, and belong to who runs the command")
+    func links() async throws {
+        let script =
+            Self.tree + "ln -s ../e/g d/e/h && ln -s d/f one && ln -s d dir && ln -s one two && "
+            + "tar -cf a.tar d one two dir"
+        let command = "cat two dir/f; d/e/h; readlink two d/e/h; stat -c %U two"
+        let result = try await run("a.tar", made: script, command: command)
+        let me = String(cString: getpwuid(geteuid()).pointee.pw_name)
+        #expect(try result.get() == "one\none\ntwo\none\n../e/g\n\(me)\n")
+    }
+
+    @Test("a file is not put through a link that an archive has brought")
+    func throughLink() async throws {
+        let source = try Scratch()
+        try shell("mkdir -p d && ln -s d l && tar -cf a.tar d l && echo x >x", in: source.path)
+        var settings = ArtifactSettings()
+        settings.fileDirectories = [source.path]
+        let archive = Artifact(uri: "file://\(source.path)/a.tar")
+        var file = Artifact(uri: "file://\(source.path)/x")
+        file.outputFile = "l/x"
+        let offer = sampleOffer("through", command: "true", artifacts: [archive, file])
+        try await onLoop { [settings] loop in
+            let machine = try Machine(loop: loop, scratch: try Scratch(), artifacts: settings)
+            defer { machine.client.close() }
+            do {
+                _ = try await machine.run(offer)
+                Issue.record("it was put there")
+            } catch {
+                #expect("\(error)".contains("is no directory"), "\(error)")
+            }
+        }
+    }
+
+    @Test("an archive that wants gigabytes of memory to be expanded is refused")
+    func dictionary() async throws {
+        // The block header, behind the 12 bytes of the stream's, says in one byte how large the dictionary is.
+        let script = Self.python(
+            "import lzma, zlib, struct", "x = bytearray(lzma.compress(b'x' * 100))", "n = (x[12] + 1) * 4",
+            "assert x[14:16] == bytes([0x21, 1])", "x[16] = 40",
+            "x[12 + n - 4:12 + n] = struct.pack('<I', zlib.crc32(bytes(x[12:12 + n - 4])))",
+            "open('f.xz', 'wb').write(x)")
+        let result = try await run("f.xz", made: script, command: "true")
+        guard case .failure(let reason) = result else {
+            Issue.record("it was unpacked")
+            return
+        }
+        #expect(reason.description.lowercased().contains("memory"), "\(reason)")
     }
 
     @Test("links and ways out are refused in zip files too")

@@ -219,6 +219,11 @@ final class ArtifactFetcher: Sendable {
             guard mkdir(directory, 0o700) == 0 || errno == EEXIST else {
                 throw FileFailure.launch("cannot make the directory '\(part)'")
             }
+            // An archive may have put a link there: with another one's, it may lead anywhere.
+            var facts = stat()
+            guard lstat(directory, &facts) == 0, facts.st_mode & S_IFMT == S_IFDIR else {
+                throw LaunchError("'\(part)' of '\(path.prefix(200))' is no directory in the sandbox")
+            }
         }
         guard chmod(file, isExecutable ? 0o700 : 0o600) == 0, rename(file, "\(sandbox)/\(path)") == 0 else {
             throw FileFailure.launch("cannot place '\(path)'")

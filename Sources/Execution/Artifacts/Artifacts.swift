@@ -8,8 +8,9 @@
 // - Bytes and time are bounded for each run, and transfers at once for the worker. Redirects and addresses are the
 //   downloader's to judge, who connects.
 // - An archive is unpacked by the system's tools, without a shell, as a user of no rights where the worker is root,
-//   in a directory of its own; what comes out is looked through before it goes anywhere: links, devices and anything
-//   with two names are refused.
+//   in a directory of its own; what comes out is looked through before it goes anywhere: devices, anything with
+//   two names, and links that lead out of the archive are refused.
+// - No file is put through a link: of two archives each may be harmless, and both together not.
 // - What is kept (`cache`) is known by its whole address and by what the server says of its version, which is
 //   asked each time. A run gets a copy.
 //
@@ -47,6 +48,8 @@ enum ArtifactLimits {
     /// Bytes of the list of an archive's contents, and of a tool's complaint that is shown.
     static let listing = 32 * 1024 * 1024
     static let complaint = 500
+    /// Bytes of memory for expanding one file; the strongest preset of xz wants 65 MB.
+    static let expansionMemory = 256 * 1024 * 1024
     static let copyChunk = 1 << 20
 }
 

@@ -8,14 +8,20 @@ enum DirectoryCensus {
     }
 
     /// Counts.
-    /// - Parameter isStrict: anything but plain files with one name and directories is an error.
+    /// - Parameter isStrict: anything but plain files with one name, directories, and symbolic links that lead to one
+    ///   of both in here is an error.
     static func take(_ path: String, isStrict: Bool = true) throws(LaunchError) -> Size {
         var size = Size()
         let root = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-        guard root >= 0 else { throw FileFailure.launch("cannot read what was unpacked") }
+        guard root >= 0, let real = realpath(path, nil) else {
+            throw FileFailure.launch("cannot read what was unpacked")
+        }
+        defer { free(real) }
+        let realPath = String(cString: real)
         try walk(root, depth: 0) { (parent, name, facts) throws(LaunchError) in
             size.entries += 1
             if isStrict { try check(facts, name) }
+            if isStrict, facts.st_mode & S_IFMT == S_IFLNK { try checkLink(parent, name, within: realPath) }
             if facts.st_mode & S_IFMT == S_IFREG { size.bytes += Int64(facts.st_size) }
             // Enough to know that it is too many.
             return size.entries <= ArtifactLimits.entries + 1
@@ -35,6 +41,13 @@ enum DirectoryCensus {
         guard root >= 0 else { throw FileFailure.launch("cannot read what was fetched") }
         try walk(root, depth: 0) { (parent, name, facts) throws(LaunchError) in
             try check(facts, name)
+            if facts.st_mode & S_IFMT == S_IFLNK {
+                // Its rights are those of what it leads to.
+                if let owner, fchownat(parent, name, owner.user, owner.group, AT_SYMLINK_NOFOLLOW) != 0 {
+                    throw FileFailure.launch("cannot hand over what was fetched")
+                }
+                return true
+            }
             let isDirectory = facts.st_mode & S_IFMT == S_IFDIR
             let descriptor = openat(
                 parent, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | (isDirectory ? O_DIRECTORY : 0))
@@ -73,9 +86,25 @@ enum DirectoryCensus {
 
     private static func check(_ facts: stat, _ name: String) throws(LaunchError) {
         let kind = facts.st_mode & S_IFMT
-        guard kind == S_IFDIR || (kind == S_IFREG && facts.st_nlink == 1) else {
+        guard kind == S_IFDIR || ((kind == S_IFREG || kind == S_IFLNK) && facts.st_nlink == 1) else {
             throw LaunchError(
-                "the archive contains '\(name.prefix(200))', which is a link or a device: neither is unpacked")
+                "the archive contains '\(name.prefix(200))', which is a hard link or a device: neither is unpacked")
+        }
+    }
+
+    /// A link is kept that leads to something in the same archive, by a relative path: that holds wherever the archive
+    /// is put. Links to links are followed to their end.
+    private static func checkLink(_ parent: Int32, _ name: String, within root: String) throws(LaunchError) {
+        var first: CChar = 0
+        let length = readlinkat(parent, name, &first, 1)
+        let real = realpath("/proc/self/fd/\(parent)/\(name)", nil)
+        defer { free(real) }
+        guard length == 1, UInt8(bitPattern: first) != UInt8(ascii: "/"),
+            let end = real.map({ String(cString: $0) }), HostPath.isInside(end, root)
+        else {
+            throw LaunchError(
+                "the archive contains '\(name.prefix(200))', a link that leads out of it or to nothing: only links"
+                    + " within an archive are unpacked")
         }
     }
 

@@ -69,7 +69,11 @@ final class ToolRunner: Sendable {
         _ executable: String, _ call: Call, input: Int32, output: Int32, error: Int32
     ) throws(LaunchError) -> cspawn_result {
         var result = cspawn_result()
-        let environment = ["PATH=\(TaskEnvironment.defaultPath)", "LC_ALL=C.UTF-8", "TAR_OPTIONS=", "UNZIP="]
+        let environment = [
+            "PATH=\(TaskEnvironment.defaultPath)", "LC_ALL=C.UTF-8", "TAR_OPTIONS=", "UNZIP=",
+            // A file's first bytes say how much it takes to expand it: up to 4 GB.
+            "XZ_DEFAULTS=--memlimit-decompress=\(ArtifactLimits.expansionMemory)", "XZ_OPT=",
+        ]
         children.starting {
             let status = Program(
                 executable: executable, arguments: [call.tool] + call.arguments, environment: environment,

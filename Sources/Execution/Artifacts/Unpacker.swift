@@ -83,13 +83,26 @@ struct Unpacker: Sendable {
             // mode, owner, size, day, time, name
             let parts = line.split(separator: 0x20, maxSplits: 5)
             let name = parts.count == 6 ? String(decoding: parts[5], as: UTF8.self) : "?"
+            // Where a link leads is looked at when it is there.
+            if kind == UInt8(ascii: "l") {
+                try Self.check(name: Self.nameOfLink(name))
+                continue
+            }
             guard kind == UInt8(ascii: "-") || kind == UInt8(ascii: "d") else {
                 throw LaunchError(
-                    "the archive contains '\(name.prefix(200))', which is neither a file nor a directory: links and"
-                        + " devices are not unpacked")
+                    "the archive contains '\(name.prefix(200))', which is neither a file nor a directory: hard links"
+                        + " and devices are not unpacked")
             }
             try Self.check(name: name)
         }
+    }
+
+    /// Of `name -> target`. What a name with an arrow of its own hides, tar itself refuses.
+    private static func nameOfLink(_ text: String) -> String {
+        let separator = Array(" -> ".utf8)
+        let bytes = Array(text.utf8)
+        let end = bytes.indices.first { bytes[$0...].starts(with: separator) } ?? bytes.count
+        return String(decoding: bytes[..<end], as: UTF8.self)
     }
 
     private func checkZip(_ archive: String, scratch: String, in directory: String) throws(LaunchError) {
