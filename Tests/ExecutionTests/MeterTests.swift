@@ -126,6 +126,16 @@ extension LauncherTests {
             }
         }
 
+        @Test("of a container whose process nobody knows, the output is known, and nothing is taken for its usage")
+        func unknownProcess() throws {
+            let scratch = try Scratch()
+            let log = try OutputLog(path: "\(scratch.path)/log", limit: 400)
+            let meter = UsageMeter(children: ChildTable.ofThisProcess)
+            meter.add(.init(attempt: attempt(1), command: 0, sandbox: "/nowhere", group: nil, log: log))
+            try log.write(Array("12345".utf8))
+            #expect(meter.sample() == [UsageSample(attempt: attempt(1), output: 5)])
+        }
+
         @Test("a look at 200 idle runs is cheap")
         func cheap() async throws {
             try await withBench { bench in

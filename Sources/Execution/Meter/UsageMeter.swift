@@ -48,11 +48,7 @@ final class UsageMeter: Sendable {
         guard !snapshot.isEmpty else { return [] }
         let ungrouped = snapshot.filter { $0.subject.group == nil }.map(\.subject)
         let trees = ungrouped.isEmpty ? [:] : usage(of: ungrouped)
-        var samples: [UsageSample] = []
-        for entry in snapshot {
-            if let sample = sample(entry, trees[entry.subject.attempt]) { samples.append(sample) }
-        }
-        return samples
+        return snapshot.map { sample($0, trees[$0.subject.attempt]) }
     }
 
     private struct Tree {
@@ -60,7 +56,7 @@ final class UsageMeter: Sendable {
         var pages: Int64 = 0
     }
 
-    private func sample(_ entry: Entry, _ tree: Tree?) -> UsageSample? {
+    private func sample(_ entry: Entry, _ tree: Tree?) -> UsageSample {
         let subject = entry.subject
         let now = MonotonicInstant.now
         let used: Int64
@@ -80,7 +76,8 @@ final class UsageMeter: Sendable {
             used = Int64(clamping: tree.ticks) * Self.tick
             memory = tree.pages * Self.pageSize
         } else {
-            return nil
+            // Ended, or of a container whose process nobody knows; what it writes is known all the same.
+            return UsageSample(attempt: subject.attempt, output: subject.log.outputBytes)
         }
         let points = entry.points + [Point(time: now, used: used)]
         let base = points.last { $0.time.duration(to: now) >= Self.window } ?? points[0]
@@ -115,7 +112,8 @@ final class UsageMeter: Sendable {
     /// One look at all processes: each belongs to the run whose command it is, whose session or group it is in, or
     /// whose descendant it is; orphans tell by their environment.
     private func usage(of subjects: [Subject]) -> [AttemptID: Tree] {
-        let byCommand = Dictionary(subjects.map { ($0.command, $0) }) { first, _ in first }
+        // The kernel's own are in group and session 0, and belong to nobody whose process is not known.
+        let byCommand = Dictionary(subjects.filter { $0.command > 0 }.map { ($0.command, $0) }) { first, _ in first }
         let own = getpid()
         let table = ProcessTable.read().filter { $0.process != own && $0.process != 1 }
         var owner: [Int32: AttemptID] = [:]
