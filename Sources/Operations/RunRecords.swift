@@ -57,8 +57,10 @@ public struct RunRecords: Sendable {
     public func record(_ id: RunID) async throws(DomainError) -> Record? {
         if let overview = await office.activeRun(id) {
             let ended = overview.run.attempt > 0 ? try await attempts(of: [id])[id] : nil
+            var run = overview.run
+            if !overview.explanation.isEmpty, !run.isAbortRequested { run.reason = overview.explanation }
             return Record(
-                run: overview.run, definition: overview.definition, details: overview.details,
+                run: run, definition: overview.definition, details: overview.details,
                 attempt: ended?.record, firstStart: ended?.firstStart ?? overview.run.startedAt)
         }
         do {

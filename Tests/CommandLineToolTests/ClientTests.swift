@@ -283,11 +283,18 @@ struct TableTests {
             parsing: Array(
                 """
                 {"id":"r1","job":"j","state":"failed","attempts":[{"number":0,"state":"failed","worker":"w",
-                "exit_code":3,"signal":null,"reason":"exit 3","output_tail":"one\\n\\u001btwo\\n"}]}
+                "exit_code":3,"signal":null,"reason":"exit 3","output_tail":"one\\n\\u001btwo\\n"},
+                {"number":1,"state":"succeeded","worker":"w","reason":"","output_tail":"","log_bytes":512,"survivors":2,
+                "cpu":{"min":1,"max":90.04,"total":200,"count":4,"current":2},
+                "mem":{"min":1,"max":3145728,"total":4194304,"count":2,"current":2}}]}
                 """.utf8))
         #expect(
             ManagementTable.run(run).contains(
                 "\ntry 0: failed on w, exit status 3: exit 3\n  | one\n  | \\u{1b}two"))
+        #expect(
+            ManagementTable.run(run).hasSuffix(
+                "  cpu 50 %, at most 90 %; memory 2 MB, at most 3 MB; log 512 bytes;"
+                    + " 2 processes were still alive after KILL"))
         #expect(ManagementTable.runs(["runs": []]).isEmpty)
         #expect(ManagementTable.ledger(["entries": [["job": "j", "count": 3]]]).text.contains("j    -            3"))
     }

@@ -13,6 +13,8 @@ import Timetable
         for attempt in 0..<3 {
             #expect(play.database.runs[id]?.attempt == attempt)
             play.finish(1)
+            let next = play.database.runs[id]?.notBefore
+            #expect(attempt == 2 || play.state.explanation(of: id)?.contains(next?.iso8601 ?? "-") == true)
             play.pass(.seconds(7))
         }
         #expect(play.database.history[id]?.state == .failed)

@@ -141,6 +141,8 @@ import Timetable
         try play.tell(.drainWorker(name: "w1", isDrained: true))
         let second = try play.run("a")
         #expect(play.database.runs[second]?.state == .queued)
+        let reason = play.state.explanation(of: second)
+        #expect(reason == "every worker that could take it takes nothing now: w1 is drained")
         play.turn([play.report(AttemptID(run: first, number: 0), .exited(code: 0))])
         #expect(play.database.history[first]?.state == .succeeded)
         try play.tell(.drainWorker(name: "w1", isDrained: false))

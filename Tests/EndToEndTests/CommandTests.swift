@@ -112,6 +112,8 @@ extension EndToEnd.Shared {
                     try cluster.said("run", "explain", waiting).contains("cpus")
                 }
                 #expect(try cluster.said("job", "explain", "cli-waits").contains(waiting))
+                let pending = try cluster.cronicle("get_job_status", ["id": .string(waiting)])["job"]
+                #expect(pending?["pending_reason"]?.stringValue?.contains("5000") == true, "\(pending?.text ?? "")")
                 try cluster.said("run", "abort", waiting)
             }
         }

@@ -22,7 +22,8 @@
 //             "finished": instant | null, "reason": "…"}
 //   attempt  {"number": 0, "state": "failed", "worker": "worker-1", "started": instant | null,
 //             "finished": instant | null, "exit_code": 1 | null, "signal": 9 | null, "reason": "…",
-//             "output_tail": "…"}
+//             "output_tail": "…", "cpu": usage | null, "mem": usage | null, "log_bytes": 512, "survivors": 0}
+//   usage    {"min": 0.5, "max": 99.0, "total": 160.0, "count": 4, "current": 20.0}      percent of one core; bytes
 //
 // GET  /carillon/v1/runs/{id}/explanation         the same, from the leader, which knows why a run waits
 // POST /carillon/v1/runs/{id}/abort              run; whatever it is at (privilege abort_events)
@@ -182,12 +183,30 @@ enum ManagementTable {
             if let signal = attempt["signal"]?.int64Value { line += ", signal \(signal)" }
             if let reason = attempt["reason"]?.stringValue, !reason.isEmpty { line += ": \(Table.safe(reason))" }
             parts.append(line)
+            if let usage = usage(attempt) { parts.append("  \(usage)") }
             if var tail = attempt["output_tail"]?.stringValue, !tail.isEmpty {
                 if tail.hasSuffix("\n") { tail.removeLast() }
                 parts += tail.split(separator: "\n", omittingEmptySubsequences: false).map { "  | " + Table.safe($0) }
             }
         }
         return parts.joined(separator: "\n")
+    }
+
+    /// What a try has used, and how much it has written; nil where it was too short to be looked at.
+    private static func usage(_ attempt: JSONValue) -> String? {
+        func figures(_ usage: JSONValue?) -> (mean: Double, most: Double)? {
+            guard let total = usage?["total"]?.doubleValue, let count = usage?["count"]?.doubleValue, count > 0,
+                let most = usage?["max"]?.doubleValue
+            else { return nil }
+            return (total / count, most)
+        }
+        func rounded(_ number: Double) -> String { JSONValue.number((number * 10).rounded() / 10).text }
+        guard let cpu = figures(attempt["cpu"]), let memory = figures(attempt["mem"]) else { return nil }
+        let survivors = attempt["survivors"]?.int64Value ?? 0
+        return "cpu \(rounded(cpu.mean)) %, at most \(rounded(cpu.most)) %; memory "
+            + "\(rounded(memory.mean / 1_048_576)) MB, at most \(rounded(memory.most / 1_048_576)) MB; "
+            + "log \(text(attempt["log_bytes"])) bytes"
+            + (survivors > 0 ? "; \(survivors) processes were still alive after KILL" : "")
     }
 
     static func text(_ value: JSONValue?) -> String {

@@ -139,9 +139,33 @@ extension LeaderState {
             resources: shape.resources, constraints: shape.constraints, excluded: active.excluded, among: named)
         {
         case .worker: return "it was about to be offered"
-        case .busy(let reason), .impossible(let reason): return reason
+        case .busy(let reason): return reason
+        case .impossible(let reason): return resting(active) ?? reason
         }
     }
+
+    /// Which workers could take it and take nothing now; nil where there is none.
+    private func resting(_ active: ActiveRun) -> String? {
+        let shape = active.shape
+        let resting = workers.values.filter { state in
+            let description = state.worker.description
+            return !active.excluded.contains(description.name)
+                && (shape.worker.isEmpty || shape.worker == description.name)
+                && matches(description.name, shape.target) && shape.resources.fits(in: description.capacity)
+                && shape.constraints.allSatisfy { $0.isSatisfied(by: description.attributes) }
+        }.sorted { $0.worker.description.name < $1.worker.description.name }
+        guard !resting.isEmpty else { return nil }
+        var named = resting.prefix(Self.namedWorkers).map { state in
+            let name = state.worker.description.name
+            if state.worker.isDrained { return "\(name) is drained" }
+            return state.isLive ? "\(name) did not answer its last offer" : "\(name) is silent"
+        }
+        if resting.count > named.count { named.append("and \(resting.count - named.count) more") }
+        return "every worker that could take it takes nothing now: \(named.joined(separator: ", "))"
+    }
+
+    /// Workers that an explanation names.
+    private static let namedWorkers = 3
 
     private func missingTarget(_ target: Target) -> String {
         let name = target.name

@@ -97,6 +97,10 @@ extension LeaderState {
         case .offered: return "worker \(active.run.worker) had not claimed it"
         case .queued where !active.isQueued && !active.run.reason.isEmpty: return active.run.reason
         case .queued: return explainPlacement(active)
+        case .waiting where active.run.attempt > 0:
+            guard let next = active.run.notBefore else { return active.run.reason }
+            let reason = active.run.reason.isEmpty ? "" : "\(active.run.reason); "
+            return "\(reason)its next try is due at \(next.iso8601)"
         default: return active.run.reason
         }
     }
