@@ -9,7 +9,8 @@ struct LeaderResource: Resource {
 
     func register(on router: inout HTTPRouter, below tree: String) {
         router.on(
-            .get, "\(tree)/leader", metadata: RouteMetadata(audience: .anyNode, tag: ChronosAPI.tag),
+            .get, "\(tree)/leader",
+            metadata: RouteMetadata(audience: .anyNode, isForLimited: true, tag: ChronosAPI.tag),
             handler: handler(read))
     }
 

@@ -245,7 +245,7 @@ struct Parts: Sendable {
             .register(on: &router)
         ConfigurationRoutes(leader: leader, stores: stores, zones: zones, clock: clock, log: log)
             .register(on: &router)
-        LogRoutes(logs: logs, log: log).register(on: &router)
+        LogRoutes(logs: logs, access: LimitedAccess(stores: stores), log: log).register(on: &router)
         NodeInternalRoutes(
             url: node.url, routes: signed, leader: leader, store: store, logs: stores.logs, clock: clock,
             view: { elector.view }

@@ -118,6 +118,11 @@ public struct JobOperations: Sendable {
         try principal.require(.runEvents)
         try requirePossible(name)
         try JobValidator.refuseNUL(arguments, in: "the arguments")
+        guard arguments.isEmpty || !principal.limits.runsUnchanged || principal.has(.admin) else {
+            throw DomainError(
+                .forbidden,
+                "'\(principal.name)' may run jobs only as they are (job_read_only): leave the arguments out")
+        }
         guard arguments.utf8.count <= Limits.argument else {
             throw .invalid("the arguments of a run may have at most \(Limits.argument) bytes")
         }

@@ -234,7 +234,8 @@ struct RouteTests {
         }
         for tree in ChronosAPI.trees {
             #expect(
-                metadata(.get, "\(tree)/leader") == RouteMetadata(audience: .anyNode, needsKey: true, tag: "chronos"))
+                metadata(.get, "\(tree)/leader")
+                    == RouteMetadata(audience: .anyNode, needsKey: true, isForLimited: true, tag: "chronos"))
             let others: [(HTTPMethod, String)] = [
                 (.get, "jobs"), (.get, "jobs/search"), (.get, "job/a"), (.put, "job/a"), (.delete, "job/a"),
                 (.put, "job/success/a"), (.delete, "task/kill/a"), (.put, "task/a"), (.post, "iso8601"),

@@ -120,7 +120,8 @@ struct RunLogPass {
     private mutating func copyStored() async throws -> Bool {
         let entries = try await logs.logs.list(query.run)
         guard let entry = entries.first(where: { $0.attempt.number == position.attempt }) else { return false }
-        if query.coding == .gzip {
+        // A part of it is packed anew.
+        if query.coding == .gzip, position.bytes == 0 {
             var offset: Int64 = 0
             while offset < entry.compressedBytes {
                 let slice = try await logs.logs.slice(entry, from: offset, count: Self.storedPiece)

@@ -96,6 +96,7 @@ struct RequestPipeline: Sendable {
             } else {
                 principal = try await authenticator.principal(key: credentials.key)
             }
+            guard route.metadata.isForLimited || principal.seesAll else { throw Self.limited(principal) }
             return await RequestContext.$principal.withValue(principal) { await route.handler(request) }
         case let unmatched:
             // A page that is not there, as clients of Cronicle know it. What stands below the other trees is nothing
@@ -106,6 +107,14 @@ struct RequestPipeline: Sendable {
             if ChronosAPI.owns(path: request.path) { return ChronosAPI.unmatched(unmatched, request) }
             return Self.unmatched(unmatched, request)
         }
+    }
+
+    /// What a request tells of jobs that its key may not see is not looked at one by one where nothing says so.
+    private static func limited(_ principal: Principal) -> DomainError {
+        DomainError(
+            .forbidden,
+            "'\(principal.name)' is limited to some categories or groups of workers, and this request is not: ask by"
+                + " Cronicle's API, or for a single job or run below /carillon/v1")
     }
 
     static func errorResponse(_ error: DomainError, path: String) -> HTTPResponse {

@@ -25,14 +25,14 @@ struct JobRoutes: Sendable {
     static let explainedRuns = 20
 
     func register(on router: inout HTTPRouter) {
-        let atLeader = RouteMetadata(audience: .leader, tag: "management")
-        let anywhere = RouteMetadata(audience: .anyNode, tag: "management")
+        let atLeader = RouteMetadata(audience: .leader, isForLimited: true, tag: "management")
+        let anywhere = RouteMetadata(audience: .anyNode, isForLimited: true, tag: "management")
         let answers = ManagementAnswers(log: log)
         router.on(.get, Self.path + "/next", metadata: anywhere) { request in
-            await answers.json { try await next(try await stores.job(Self.name(request)), request) }
+            await answers.json { try await next(try await visible(Self.name(request)), request) }
         }
         router.on(.get, Self.path + "/explanation", metadata: atLeader) { request in
-            await answers.json { try await explanation(try await stores.job(Self.name(request))) }
+            await answers.json { try await explanation(try await visible(Self.name(request))) }
         }
         for (action, isEnabled) in [("enable", true), ("disable", false)] {
             router.on(.post, Self.path + "/\(action)", metadata: atLeader) { request in
@@ -42,6 +42,13 @@ struct JobRoutes: Sendable {
         router.on(.post, Self.path + "/run", metadata: atLeader) { request in
             await answers.json { try await run(request) }
         }
+    }
+
+    /// - Throws: `.forbidden` for a job that the caller may not see.
+    private func visible(_ name: String) async throws -> Job {
+        let job = try await stores.job(name)
+        try await LimitedAccess(stores: stores).require(job)
+        return job
     }
 
     private static func name(_ request: HTTPRequest) -> String { request.pathParameters["name"] ?? "" }
@@ -166,9 +173,12 @@ struct JobRoutes: Sendable {
 
     private func setEnabled(_ name: String, _ isEnabled: Bool) async throws -> JSONValue {
         let principal = try ManagementAnswers.principal()
-        let name = try await stores.job(name).definition.name
+        let name = try await visible(name).definition.name
+        let limits = try await LimitedAccess(stores: stores).limits()
         let job = try await operations.put(principal, name: name, where: .exists) { existing throws(DomainError) in
             guard let existing else { throw .notFound("job '\(name)' not found") }
+            // Somebody may have changed it meanwhile.
+            try limits?.require(existing.definition)
             var draft = JobDraft(definition: existing.definition, isEnabled: isEnabled)
             draft.keepsCounters = true
             return draft
@@ -178,7 +188,7 @@ struct JobRoutes: Sendable {
 
     private func run(_ request: HTTPRequest) async throws -> JSONValue {
         let principal = try ManagementAnswers.principal()
-        let job = try await stores.job(Self.name(request))
+        let job = try await visible(Self.name(request))
         var arguments = ""
         if !request.body.isEmpty {
             let body: JSONValue

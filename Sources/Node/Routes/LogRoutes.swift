@@ -7,7 +7,8 @@ import Synchronization
 
 /// `GET /carillon/v1/runs/{id}/log`: the log of a run, from any node.
 ///
-/// - Plain text; compressed as it is stored, where the client accepts gzip, or as a file with `?format=gzip`.
+/// - Plain text; compressed as it is stored, where that is one piece and the client accepts gzip; or as a file with
+///   `?format=gzip`, which has a gzip member for each piece.
 /// - `?attempt=N`: one try only. `?from=TRY:BYTES`: from a position on.
 /// - `?follow=1`: goes on until the run has ended. As plain text in chunks, or, where the client accepts
 ///   `text/event-stream` (or says `?format=events`), as server-sent events: each has whole lines of the log and a
@@ -15,10 +16,11 @@ import Synchronization
 ///   event is `end`, with the state of the run as its data.
 struct LogRoutes: Sendable {
     let logs: any RunLogReading
+    let access: LimitedAccess
     let log: Log
 
     func register(on router: inout HTTPRouter) {
-        let anywhere = RouteMetadata(audience: .anyNode, tag: "management")
+        let anywhere = RouteMetadata(audience: .anyNode, isForLimited: true, tag: "management")
         router.on(.get, ManagementRoutes.prefix + "/runs/{id}/log", metadata: anywhere) { request in
             do throws(DomainError) { return try await answer(request) } catch {
                 return RequestPipeline.errorResponse(error, path: ManagementRoutes.prefix)
@@ -45,6 +47,7 @@ struct LogRoutes: Sendable {
         query.follows = ["1", "true"].contains(request.queryItem("follow") ?? "")
         let format = try format(request)
         guard let status = try await logs.status(of: query.run) else { throw .notFound("run '\(query.run)' not found") }
+        try await access.require(status.run)
         var response = HTTPResponse(
             status: 200,
             headers: [
@@ -67,13 +70,23 @@ struct LogRoutes: Sendable {
                 response.headers["Content-Disposition"] = "attachment; filename=\"carillon-\(status.run.id).log\""
             }
             // Who follows a log wants to see it at once, which a client that expands it may not show.
-            if !query.follows, ContentCoding.acceptsGzip(request.headers.all("Accept-Encoding")) {
+            if !query.follows, Self.isOneMember(query, status),
+                ContentCoding.acceptsGzip(request.headers.all("Accept-Encoding"))
+            {
                 query.coding = .gzip
                 response.headers["Content-Encoding"] = "gzip"
             }
         }
         response.body = text(query)
         return response
+    }
+
+    /// What is stored as one piece passes as it is. Several one after the other are gzip as well, but clients as
+    /// widespread as curl take the end of the first one for the end of the body.
+    private static func isOneMember(_ query: RunLogQuery, _ status: RunLogStatus) -> Bool {
+        guard status.isComplete, query.position.bytes == 0 else { return false }
+        if let attempt = query.attempt { return status.stored.contains(attempt) }
+        return status.run.attempt == query.position.attempt && status.stored.contains(status.run.attempt)
     }
 
     private func format(_ request: HTTPRequest) throws(DomainError) -> Format {

@@ -19,8 +19,8 @@ struct ManagementRoutes: Sendable {
     static let ledgerLimit = 10_000
 
     func register(on router: inout HTTPRouter) {
-        let atLeader = RouteMetadata(audience: .leader, tag: "management")
-        let anywhere = RouteMetadata(audience: .anyNode, tag: "management")
+        let atLeader = RouteMetadata(audience: .leader, isForLimited: true, tag: "management")
+        let anywhere = RouteMetadata(audience: .anyNode, isForLimited: true, tag: "management")
         router.on(.get, Self.prefix + "/workers", metadata: atLeader) { _ in
             .json(["workers": .array(await leader.workers().map { workerShape($0) })])
         }
@@ -41,10 +41,13 @@ struct ManagementRoutes: Sendable {
         router.on(.post, Self.prefix + "/runs/{id}/abort", metadata: atLeader) { request in
             await answering { try await abort(RunID(request.pathParameters["id"] ?? "")) }
         }
-        router.on(.get, Self.prefix + "/ledger", metadata: anywhere) { request in
+        let ofAllJobs = RouteMetadata(audience: .anyNode, tag: "management")
+        router.on(.get, Self.prefix + "/ledger", metadata: ofAllJobs) { request in
             await answering { try await ledger(request) }
         }
     }
+
+    private var access: LimitedAccess { LimitedAccess(stores: stores) }
 
     private func answering(_ body: () async throws -> JSONValue) async -> HTTPResponse {
         await ManagementAnswers(log: log).json(body)
@@ -87,12 +90,14 @@ struct ManagementRoutes: Sendable {
             }
             limit = number
         }
-        let runs = try await stores.runs.recent(jobName: request.queryItem("job"), limit: limit)
+        let recent = try await stores.runs.recent(jobName: request.queryItem("job"), limit: limit)
+        let runs = try await access.visible(recent)
         return ["runs": .array(runs.map { .object(runShape($0)) })]
     }
 
     private func run(_ id: RunID) async throws -> JSONValue {
         guard let run = try await stores.runs.run(id) else { throw DomainError.notFound("run '\(id)' not found") }
+        try await access.require(run)
         var object = runShape(run)
         if !run.state.isTerminal, let explanation = await leader.explanation(of: id), !explanation.isEmpty {
             object["reason"] = .string(explanation)
@@ -104,6 +109,7 @@ struct ManagementRoutes: Sendable {
     private func abort(_ id: RunID) async throws -> JSONValue {
         let principal = try ManagementAnswers.principal()
         try principal.require(.abortEvents)
+        if let run = try await stores.runs.run(id) { try await access.require(run) }
         _ = try await leader.submit(.abortRun(id, reason: "aborted by '\(principal.name)'"))
         return try await run(id)
     }
@@ -132,7 +138,19 @@ struct ManagementRoutes: Sendable {
             "finished": .string(record.finishedAt.iso8601),
             "exit_code": record.exitCode.map { .integer(Int64($0)) } ?? .null,
             "signal": record.signal.map { .integer(Int64($0)) } ?? .null, "reason": .string(record.reason),
-            "output_tail": .string(record.outputTail),
+            "output_tail": .string(record.outputTail), "cpu": Self.usage(record.details?.cpu),
+            "mem": Self.usage(record.details?.memory),
+            "log_bytes": .integer(record.details?.logBytes ?? 0),
+            "survivors": .integer(Int64(record.details?.survivors ?? 0)),
+        ]
+    }
+
+    /// As in Cronicle's jobs. Tries that were too short to be looked at have none.
+    private static func usage(_ usage: UsageStatistics?) -> JSONValue {
+        guard let usage else { return .null }
+        return [
+            "min": .number(usage.minimum), "max": .number(usage.maximum), "total": .number(usage.total),
+            "count": .integer(usage.count), "current": .number(usage.current),
         ]
     }
 

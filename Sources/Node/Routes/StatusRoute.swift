@@ -15,7 +15,7 @@ struct StatusRoute: Sendable {
     let log: Log
 
     func register(on router: inout HTTPRouter) {
-        let atLeader = RouteMetadata(audience: .leader, tag: "management")
+        let atLeader = RouteMetadata(audience: .leader, isForLimited: true, tag: "management")
         router.on(.get, ManagementRoutes.prefix + "/status", metadata: atLeader) { _ in
             await ManagementAnswers(log: log).json { try await status() }
         }
