@@ -84,7 +84,7 @@ enum Validation {
                 || scalar.isASCII && (isWordByte(UInt8(scalar.value)) || "-@.,+".unicodeScalars.contains(scalar))
         }
     }
-    /// `(^$|https?://\S+)$`, and `[header: …]` and `[data: …]` behind the address, as Cronicle's documentation has them.
+    /// `(^$|https?://\S+)$`, and `[header: …]` or `[data: …]` behind the address, as Cronicle documents them.
     static let isHook: Check = { text in
         if text.isEmpty { return true }
         let address = text.prefix { !$0.isWhitespace }

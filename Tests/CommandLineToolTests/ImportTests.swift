@@ -140,9 +140,9 @@ struct ImportTests {
         global/api_keys/0 - {"type":"list_page","items":[{"id":"k1","key":"00ff","title":"Deploy","active":"1","privileges":{"run_events":1},\#
         "username":"admin"}]}
         global/schedule/-1 - {"type":"list_page","items":[{"id":"e2","title":"Newer","enabled":1,"category":"c1","target":"allgrp",\#
-        "plugin":"p1","timing":{"minutes":[10],"hours":[21]},"timezone":"America/New_York","api_key":"00ff","created":5}]}
+        "plugin":"p1","timing":{"minutes":[10],"hours":[21]},"timezone":"America/New_York","api_key":"00ff","username":"jo","created":5}]}
         global/schedule/0 - {"type":"list_page","items":[{"id":"e1","title":"Older","enabled":1,"category":"general","target":"maingrp",\#
-        "plugin":"shellplug","timing":false},{"id":"e0","title":"Oldest","enabled":0,"category":"general","target":"h","plugin":"shellplug",\#
+        "plugin":"shellplug","timing":false,"username":"n n"},{"id":"e0","title":"Oldest","enabled":0,"category":"general","target":"h","plugin":"shellplug",\#
         "timing":{}}]}
         global/servers/0 - {"type":"list_page","items":[{"hostname":"old.example.org","ip":"10.0.0.1"}]}
         global/state - {"enabled":1}
@@ -170,6 +170,7 @@ struct ImportTests {
         #expect(body(plan.steps[4])["key"] == "00ff" && body(plan.steps[4])["active"] == 1)
         let newer = body(plan.steps[7])
         #expect(newer["api_key"] == nil && newer["created"] == nil && newer["id"] == "e2")
+        #expect(newer["username"] == "jo" && body(plan.steps[6])["username"] == nil)
         #expect(try due(plan.steps[7], 1) == ["2026-11-23T02:10:00.000Z"])
         #expect(plan.steps[6].whyNotDue == "on demand only" && plan.steps[5].whyNotDue == "disabled")
         #expect(plan.refusals.map(\.what) == ["line 17", "line 18 (global/schedule/9)", "category 'No id'"])

@@ -167,6 +167,13 @@ struct CronicleExport {
     private mutating func addEvent(_ item: JSONObject) {
         let now = self.now
         add(item, "event", "event") { step in
+            // Who made it is told of an event as of nothing else.
+            if let maker = item["username"], Self.isName(maker.stringValue ?? ""),
+                case .item(let name, let id, let body) = step.action, var event = body.objectValue
+            {
+                event["username"] = maker
+                step.action = .item(name: name, id: id, .object(event))
+            }
             if item["web_hook"]?.stringValue?.contains("[") == true {
                 step.notes.append("its web hook names headers or data, which are sent along")
             }
@@ -195,5 +202,11 @@ struct CronicleExport {
             step.schedule = ScheduleText(
                 notation: .minutes, text: matrix.description, zone: zone.isEmpty ? "UTC" : zone, anchor: now)
         }
+    }
+
+    /// As the node takes a user's name.
+    private static func isName(_ text: String) -> Bool {
+        !text.isEmpty
+            && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber) || "_-.".contains($0) }
     }
 }
