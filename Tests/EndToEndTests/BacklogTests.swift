@@ -6,9 +6,9 @@ extension EndToEnd {
     @Suite("A backlog", .serialized, .cluster(BacklogCluster.options))
     struct BacklogTests {
         private static let jobs: Int64 = 20
-        /// 10,000 runs with CARILLON_BACKLOG=500; fewer where every test is to end in minutes.
+        /// 10,000 runs.
         private static let runsOfEach =
-            ProcessInfo.processInfo.environment["CARILLON_BACKLOG"].flatMap { Int64($0) } ?? 75
+            ProcessInfo.processInfo.environment["CARILLON_BACKLOG"].flatMap { Int64($0) } ?? 500
         private static var runs: Int { Int(jobs * runsOfEach) }
 
         @Test(
