@@ -216,12 +216,22 @@ static pid_t clone_child(char *stack, struct child *child, int *pidfd) {
     return process;
 }
 
+// One for each thread that starts commands, kept: to map and unmap it each time makes the other threads look at their
+// memory anew. The thread is suspended as long as the child is on it.
+static char *child_stack(void) {
+    static _Thread_local char *stack = NULL;
+    if (stack != NULL) return stack;
+    char *made = mmap(NULL, child_stack_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    if (made != MAP_FAILED) stack = made;
+    return stack;
+}
+
 int cspawn_start(const struct cspawn_request *request, struct cspawn_result *result) {
     if (request->input < 3 || request->output < 3 || request->error < 3) {
         return failed(result, EINVAL, CSPAWN_STEP_STDIO);
     }
-    char *stack = mmap(NULL, child_stack_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-    if (stack == MAP_FAILED) return failed(result, errno, CSPAWN_STEP_CLONE);
+    char *stack = child_stack();
+    if (stack == NULL) return failed(result, errno, CSPAWN_STEP_CLONE);
 
     uint64_t all = ~(uint64_t)0, before = 0;
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, kernel_signal_set_size);
@@ -230,7 +240,6 @@ int cspawn_start(const struct cspawn_request *request, struct cspawn_result *res
     pid_t process = clone_child(stack, &child, &pidfd);
     int clone_error = errno;
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, kernel_signal_set_size);
-    munmap(stack, child_stack_size);
 
     if (process < 0) return failed(result, clone_error, CSPAWN_STEP_CLONE);
     if (child.error == 0 && pidfd < 0) {

@@ -48,9 +48,10 @@ actor OutputPump {
     /// Returns when all output was written, or the time for its end has passed: then whoever still holds the pipe
     /// writes into nothing.
     func end(within limit: Duration) async -> LaunchError? {
+        guard !isDrained else { return failure }
         let timer = loop.after(limit) { [weak self] in self?.assumeIsolated { $0.close() } }
         // Not cancellable: the output is finished in any case.
-        if !isDrained { await withCheckedContinuation { whenDrained = $0 } }
+        await withCheckedContinuation { whenDrained = $0 }
         loop.cancel(timer)
         return failure
     }

@@ -177,9 +177,12 @@ actor SpawnedProcess: RunningProcess {
         // A pool that is shut down leaves the sandbox to the next start, which removes it.
         let record = supervision?.directory
         let isCleared = isSandboxCleared
-        let isRemoved = try? await files.run {
-            record?.remove()
-            return isCleared || directory.removeSandbox(attempt)
+        var isRemoved: Bool? = true
+        if record != nil || !isCleared {
+            isRemoved = try? await files.run {
+                record?.remove()
+                return isCleared || directory.removeSandbox(attempt)
+            }
         }
         // It has seen by now that its directory is gone, or the next look finds it.
         if supervision != nil { children.reapAbandoned() }
