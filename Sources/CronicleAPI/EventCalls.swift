@@ -127,16 +127,26 @@ struct EventCalls: Sendable {
         EventCoding.apply(values, to: &definition, now: now)
         values["params"] = nil
         definition.dialectFields = EventShape.keeping(values, in: definition)
+        let isEnabled = values["enabled"]?.isTruthy ?? false
         let job: Job
         do {
-            job = try await events.create(
-                principal, definition, isEnabled: values["enabled"]?.isTruthy ?? false, id: id)
+            job = try await events.create(principal, definition, isEnabled: isEnabled, id: id)
         } catch {
             guard error.code == .conflict else { throw error }
+            if let id, try await isThere(id, definition, isEnabled: isEnabled) { return ["id": .string(id)] }
             throw CronicleFailure("event", "Failed to create event: \(error.message)")
         }
         await note("event_create", principal, context, job)
         return ["id": .string(job.id.rawValue)]
+    }
+
+    /// Whether this very event exists: who has not got the answer sends it again.
+    private func isThere(_ id: String, _ definition: JobDefinition, isEnabled: Bool) async throws -> Bool {
+        guard let job = try await events.job(id), job.isEnabled == isEnabled else { return false }
+        var wanted = definition
+        // Chosen where the event was made.
+        wanted.name = job.definition.name
+        return wanted == job.definition
     }
 
     /// What Cronicle writes where nothing, or nothing of use, was sent.

@@ -22,11 +22,14 @@ public struct APIKey: Sendable {
         else {
             throw .invalid("a key needs a title of 1 to \(Limits.jobName) bytes without control characters")
         }
-        let random: [UInt8]
-        do { random = try RandomBytes.make(Self.byteCount) } catch {
-            throw .unavailable("no key can be made: \(error)")
+        var text = ""
+        // On a command line one that began with a dash would be taken for an option.
+        while text.isEmpty || text.hasPrefix("-") {
+            do { text = Base64URL.encode(try RandomBytes.make(Self.byteCount)) } catch {
+                throw .unavailable("no key can be made: \(error)")
+            }
         }
-        secret = Base64URL.encode(random)
+        secret = text
         stored = StoredKey(
             prefix: String(secret.prefix(Self.prefixLength)), hash: Self.hash(of: secret), title: title,
             privileges: privileges, isActive: true)

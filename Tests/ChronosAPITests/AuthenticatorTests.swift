@@ -142,6 +142,14 @@ struct AuthenticatorTests {
         #expect(await isRefused(authenticator, key.secret))
     }
 
+    @Test("no key begins with what a command line takes for an option")
+    func firstCharacter() throws {
+        for _ in 0..<2_000 {
+            let key = try APIKey(title: "x", privileges: []).secret
+            #expect(!key.hasPrefix("-") && key.utf8.count == APIKey.length)
+        }
+    }
+
     @Test("unknown prefixes do not fill the memory")
     func flood() async throws {
         let authenticator = authenticator()

@@ -174,11 +174,11 @@ actor SpawnedProcess: RunningProcess {
     func discard() async {
         let directory = self.directory
         let attempt = self.attempt
-        // A pool that is shut down leaves the sandbox to the next start, which removes it.
         let record = supervision?.directory
         let isCleared = isSandboxCleared
         var isRemoved: Bool? = true
         if record != nil || !isCleared {
+            // A pool that is shut down leaves the sandbox to the next start, which removes it.
             isRemoved = try? await files.run {
                 record?.remove()
                 return isCleared || directory.removeSandbox(attempt)
