@@ -28,12 +28,13 @@ enum ExecutionLimits {
     /// Attempts that were executed here and are remembered so that none is executed twice.
     static let rememberedAttempts = 10_000
     /// How long before it is due an attempt is claimed at least and at most, and how much longer for each other one
-    /// that is claimed with it. From the claim on it can be ended, but no longer be taken back.
+    /// that is claimed with it. From the claim on it can be ended, but no longer be taken back, and should the worker
+    /// be killed it is lost: so no longer before than it takes.
     static let claimAhead: Duration = .milliseconds(8)
-    static let claimAheadMaximum: Duration = .milliseconds(150)
+    static let claimAheadMaximum: Duration = .milliseconds(40)
     static let claimAheadForEach: Duration = .microseconds(100)
     /// Claims until most of a slow one is forgotten.
-    static let claimsRemembered = 64
+    static let claimsRemembered = 32
     /// Attempts that are claimed by one request.
     static let claimsPerRequest = 256
     /// An offer that no node answered a claim for is given up after this time, or at its start deadline.
