@@ -204,10 +204,14 @@ final class Cluster: Sendable {
         ]
     }
 
-    /// A job whose command is a program of this project and not a shell.
-    static func job(_ name: String, schedule: String, program: String, arguments: [String]) -> JSONValue {
+    /// A job whose command is a program and not a shell.
+    /// - Parameter megabytes: what it may take. The pages of a file that nobody has read lately count as well.
+    static func job(
+        _ name: String, schedule: String, program: String, arguments: [String], megabytes: Double = 32
+    ) -> JSONValue {
         guard case .object(var object) = job(name, schedule: schedule, command: program) else { return .null }
         object["shell"] = false
+        object["mem"] = .number(megabytes)
         object["arguments"] = .array(arguments.map { .string($0) })
         return .object(object)
     }

@@ -96,7 +96,7 @@ extension PartBench {
             let anchor = begin + Int64(index) * 1_000_000_000 / Int64(perSecond)
             return Cluster.job(
                 "\(name)-\(index)", schedule: "R\(seconds + warm)/\(Self.iso(anchor))/PT1S", program: "/bin/true",
-                arguments: [])
+                arguments: [], megabytes: 1)
         }
         try await cluster.post(jobs)
         let from = begin + Int64(warm + seconds - counted) * 1_000_000_000

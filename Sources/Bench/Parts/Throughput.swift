@@ -11,7 +11,8 @@ extension PartBench {
             let due = (Stamps.now / 1_000_000_000 + 4 + Int64(count) / 250) * 1_000_000_000
             let jobs = (0..<count).map { index in
                 Cluster.job(
-                    "true-\(index)", schedule: "R1/\(Self.iso(due))/PT1H", program: "/bin/true", arguments: [])
+                    "true-\(index)", schedule: "R1/\(Self.iso(due))/PT1H", program: "/bin/true", arguments: [],
+                    megabytes: 1)
             }
             try await cluster.post(jobs)
             guard Stamps.now < due else { throw BenchError("the jobs were not posted before they were due") }

@@ -163,10 +163,12 @@ final class Cluster {
         try "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n".write(
             toFile: secret, atomically: true, encoding: .utf8)
         try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: secret)
-        try migrate(with: options.executable ?? Executable.path)
-        key = try carillon(
-            ["key", "create", "--database-url", databaseURL, "--title", "test", "--privilege", "admin"]
-        ).trimmingCharacters(in: .whitespacesAndNewlines)
+        let executable = options.executable ?? Executable.path
+        try migrate(with: executable)
+        let made = try Executable.run(
+            executable, ["key", "create", "--database-url", databaseURL, "--title", "test", "--privilege", "admin"])
+        guard made.status == 0 else { throw Failure(description: "carillon key create: \(made.errors)") }
+        key = made.output.trimmingCharacters(in: .whitespacesAndNewlines)
         for index in 1...max(1, options.nodes) where index <= options.nodes { try addNode("node-\(index)") }
         for index in 1...max(1, options.workers) where index <= options.workers { try addWorker("worker-\(index)") }
         guard options.waitsUntilReady, options.nodes > 0 else { return }
