@@ -50,7 +50,7 @@ extension WorkerMessageCoding {
                     writer.endObject()
                 }
                 writer.endArray()
-                // Leaders of version 0.1 expect a list, and make nothing of it.
+                // Leaders of former builds expect a list, and make nothing of it.
                 writer.key("held")
                 writer.beginArray()
                 writer.endArray()

@@ -13,6 +13,8 @@ import Timetable
         return clock
     }()
 
+    private let received = MonotonicInstant(nanoseconds: 7_000)
+
     private func offer(_ number: Int, due: Int64 = 0, lead: Duration = .zero) -> Offer {
         var offer = sampleOffer(attempt(number))
         offer.due = Instant(milliseconds: due)
@@ -21,7 +23,7 @@ import Timetable
     }
 
     private func waves(_ offers: [Offer], accepted: [AttemptID]) -> [ClaimWave] {
-        ClaimWave.waves(of: offers, accepted: accepted, clock: clock)
+        ClaimWave.waves(of: offers, accepted: accepted, clock: clock, received: received)
     }
 
     @Test("what may be claimed at once goes together, and so does what is due at the same later instant")
@@ -35,6 +37,14 @@ import Timetable
         // The clock says whole microseconds: one more, so that nothing is early.
         let starts = [nil, 1_400_001_000, 1_450_001_000].map { (at: UInt64?) in at.map(MonotonicInstant.init) }
         #expect(found.map(\.startAt) == starts)
+    }
+
+    @Test("where nobody knows what the leader's clock shows, nothing starts before its offer says so")
+    func unknownClock() {
+        let found = ClaimWave.waves(
+            of: [offer(1, due: 900, lead: .milliseconds(400)), offer(2)], accepted: [attempt(1), attempt(2)],
+            clock: LeaderClock(), received: received)
+        #expect(found.map(\.startAt) == [received.advanced(by: .milliseconds(400)), nil])
     }
 
     @Test("what was not accepted is not claimed, and no request has too many")

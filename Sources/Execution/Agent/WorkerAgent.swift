@@ -87,6 +87,8 @@ public actor WorkerAgent: Service {
         if let offer = batch.offers.first(where: { $0.lead > .zero }) {
             leaderClock.note(offer.due.advanced(by: .zero - offer.lead), at: received)
         }
+        // A term that begins while the journal is written forgets it.
+        let clock = leaderClock
 
         var (accepted, refused) = decide(batch.offers)
         if !accepted.isEmpty || isNewTerm {
@@ -103,7 +105,7 @@ public actor WorkerAgent: Service {
                 accepted = []
             }
         }
-        for wave in ClaimWave.waves(of: batch.offers, accepted: accepted, clock: leaderClock) {
+        for wave in ClaimWave.waves(of: batch.offers, accepted: accepted, clock: clock, received: received) {
             for attempt in wave.attempts { holdings[attempt]?.startAt = wave.startAt }
             startTask("claim") { await self.claim(wave) }
         }

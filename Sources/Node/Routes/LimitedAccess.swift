@@ -22,19 +22,14 @@ struct LimitedAccess: Sendable {
     /// - Throws: `.forbidden`.
     func require(_ run: Run) async throws(DomainError) {
         guard let limits = try await limits() else { return }
-        do {
-            try limits.require(try await definition(of: run))
-        } catch let error as DomainError {
-            throw error
-        } catch let error as StoreError {
-            throw DomainError(store: error)
-        } catch {
-            throw .unavailable("\(error)")
+        guard let definition = try await definition(of: run) else {
+            throw DomainError(.forbidden, "the definition of run '\(run.id)' is known no more, nor who may see it")
         }
+        try limits.require(definition)
     }
 
     /// Those of the runs that the caller may see.
-    func visible(_ runs: [Run]) async throws -> [Run] {
+    func visible(_ runs: [Run]) async throws(DomainError) -> [Run] {
         guard let limits = try await limits() else { return runs }
         var known: [JobVersion: Bool] = [:]
         var visible: [Run] = []
@@ -45,7 +40,7 @@ struct LimitedAccess: Sendable {
                 isVisible = answer
             } else {
                 // A definition that is known no more is nobody's who is limited.
-                isVisible = (try? await definition(of: run)).map { limits.maySee($0) } ?? false
+                isVisible = try await definition(of: run).map { limits.maySee($0) } ?? false
                 if run.context?.definition == nil { known[run.job] = isVisible }
             }
             if isVisible { visible.append(run) }
@@ -53,11 +48,9 @@ struct LimitedAccess: Sendable {
         return visible
     }
 
-    private func definition(of run: Run) async throws -> JobDefinition {
+    /// Nil where it is known no more.
+    private func definition(of run: Run) async throws(DomainError) -> JobDefinition? {
         if let definition = run.context?.definition { return definition }
-        guard let definition = try await stores.jobs.definition(run.job) else {
-            throw DomainError(.forbidden, "the definition of run '\(run.id)' is known no more, nor who may see it")
-        }
-        return definition
+        do { return try await stores.jobs.definition(run.job) } catch { throw DomainError(store: error) }
     }
 }
