@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs every test: installs the Debian packages that are missing, builds, runs the test suites and the fuzzers.
-# The last two lines of standard output are `passed: N` and `failed: M`; the status is 0 only if nothing failed.
+# The last two lines of standard output are `passed: N` and `failed: M`; above them stands what failed, and why. The status
+# is 0 only if nothing failed.
 #
 #   CARILLON_TEST_FILTER   runs only tests whose "Target.Suite/test" matches this regular expression, and no fuzzer
 #   CARILLON_FUZZ_SECONDS  how long the fuzzers run (60)
@@ -13,28 +14,36 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 passed=0
 failed=0
+# What failed, a line or more each.
+failures=$(mktemp)
 
 finish() {
     if [ "$passed" -eq 0 ] && [ "$failed" -eq 0 ]; then
         say "no test has run"
         failed=1
     fi
+    cat "$failures"
     printf 'passed: %d\nfailed: %d\n' "$passed" "$failed"
     [ "$failed" -eq 0 ] || exit 1
     exit 0
 }
 
-# count REPORT: how many tests of a JUnit report passed, failed and were skipped. Its own totals count issues, of which
-# one test can have many.
+# count REPORT FAILURES: how many tests of a JUnit report passed, failed and were skipped; what failed is added to the file
+# FAILURES. The report's own totals count issues, of which one test can have many.
 count() {
-    python3 - "$1" <<'PYTHON'
+    python3 - "$1" "$2" <<'PYTHON'
 import sys
 import xml.etree.ElementTree
 
 passed = failed = skipped = 0
+failures = open(sys.argv[2], "a")
 for case in xml.etree.ElementTree.parse(sys.argv[1]).iter("testcase"):
-    if case.find("failure") is not None or case.find("error") is not None:
+    issues = case.findall("failure") + case.findall("error")
+    if issues:
         failed += 1
+        print("failed: %s/%s" % (case.get("classname"), case.get("name")), file=failures)
+        for issue in issues[:5]:
+            print("    " + (issue.get("message") or "")[:1000].replace("\n", "\n    "), file=failures)
     elif case.find("skipped") is not None:
         skipped += 1
     else:
@@ -44,7 +53,7 @@ PYTHON
 }
 
 # What cannot be installed or built is a failure with numbers too.
-trap 'status=$?; if [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then printf "passed: %d\nfailed: 1\n" "$passed"; fi' EXIT
+trap 'status=$?; rm -f "$failures"; if [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then printf "passed: %d\nfailed: 1\n" "$passed"; fi' EXIT
 
 install_missing "${build_packages[@]}" "${run_packages[@]}" "${test_packages[@]}"
 require_swift
@@ -68,7 +77,7 @@ timeout --kill-after=30 "$((${CARILLON_TEST_MINUTES:-25} * 60))" swift "${argume
 
 # Swift Testing's report has a suffix of its own where the toolchain writes one for XCTest beside it.
 [ -f "$report-swift-testing.xml" ] && mv "$report-swift-testing.xml" "$report.xml"
-if [ -f "$report.xml" ] && counts=$(count "$report.xml"); then
+if [ -f "$report.xml" ] && counts=$(count "$report.xml" "$failures"); then
     read -r passed failed skipped <<<"$counts"
     if [ "$skipped" -gt 0 ]; then say "$skipped tests were skipped; each says why above"; fi
 fi

@@ -144,8 +144,12 @@ struct EventCalls: Sendable {
     private func isThere(_ id: String, _ definition: JobDefinition, isEnabled: Bool) async throws -> Bool {
         guard let job = try await events.job(id), job.isEnabled == isEnabled else { return false }
         var wanted = definition
-        // Chosen where the event was made.
+        // Chosen when the event was made, as is the instant from which its schedule counts.
         wanted.name = job.definition.name
+        if case .schedule(var schedule) = wanted.trigger, case .schedule(let known) = job.definition.trigger {
+            schedule.anchor = known.anchor
+            wanted.trigger = .schedule(schedule)
+        }
         return wanted == job.definition
     }
 

@@ -5,6 +5,7 @@ import Domain
 import Foundation
 import Runtime
 import Synchronization
+import TestSupport
 import Testing
 import Timetable
 
@@ -45,6 +46,7 @@ final class Scratch: Sendable {
     }
 
     deinit {
+        WorkerGroups.remove(ofWorkerIn: path)
         // Nothing depends on it.
         try? FileManager.default.removeItem(atPath: path)
     }

@@ -368,6 +368,7 @@ final class Cluster {
     func end() {
         for process in workers + nodes { process.end() }
         killLeftovers()
+        for worker in workers { WorkerGroups.remove(ofWorkerIn: "\(folder)/\(worker.name)") }
         // What cannot be removed is in the system's folder for temporary files.
         try? FileManager.default.removeItem(atPath: folder)
     }
