@@ -17,6 +17,7 @@ enum EventCoding {
         job.retryDelay = .zero
         job.retriesAfterLimit = false
         job.overlap = .allow
+        job.queueLimit = 0
         job.catchUp = .none
         job.algorithm = .random
         return job

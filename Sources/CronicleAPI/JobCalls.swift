@@ -114,6 +114,11 @@ struct JobCalls: Sendable {
 
     private func apply(_ updates: JSONObject, to record: RunRecords.Record, _ principal: Principal) async throws {
         guard !updates.isEmpty else { return }
+        var updates = updates
+        // Meant are those that are left; the definition counts all of them.
+        if let left = updates["retries"]?.wholeNumber {
+            updates["retries"] = .integer(min(left, Int64(Limits.retries)) + Int64(record.run.attempt))
+        }
         var definition = record.definition
         EventCoding.apply(updates, to: &definition, now: dependencies.clock.now())
         var kept = EventShape.kept(definition)

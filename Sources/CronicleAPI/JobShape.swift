@@ -39,7 +39,8 @@ struct JobShapes: Sendable {
         if let plugin = plugin(of: definition) {
             object["plugin_title"] = .string(plugin.displayTitle)
             object["command"] = .string(plugin.command)
-            if !plugin.workingDirectory.isEmpty { object["cwd"] = .string(plugin.workingDirectory) }
+            for (key, text) in [("cwd", plugin.workingDirectory), ("uid", plugin.user), ("gid", plugin.group)]
+            where !text.isEmpty { object[key] = .string(text) }
             object["params"] = params(of: record, plugin)
         }
         if let source = source(of: run) { object["source"] = .string(source) }
@@ -138,7 +139,8 @@ struct JobShapes: Sendable {
         if let data = run.context?.postData, !data.isEmpty { object["post_data"] = JSONValue.read(data) }
         guard let chain = run.context?.chain else { return }
         object["source_event"] = .string(chain.job.rawValue)
-        if !chain.run.rawValue.isEmpty { object["source_job"] = .string(chain.run.rawValue) }
+        // Where no job could be launched, its event is what it follows.
+        object["source_job"] = .string(chain.run.rawValue.isEmpty ? chain.job.rawValue : chain.run.rawValue)
         object["chain_data"] = JSONValue.read(chain.data) ?? [:]
         object["chain_code"] = JSONValue.read(chain.code) ?? 0
         object["chain_description"] = .string(chain.description)
@@ -183,7 +185,10 @@ struct JobShapes: Sendable {
     private func addPending(_ record: RunRecords.Record, to object: inout JSONObject) {
         guard record.run.state != .started else { return }
         object["pending"] = 1
-        if let notBefore = record.run.notBefore { object["when"] = notBefore.epoch }
+        if let notBefore = record.run.notBefore {
+            object["when"] = notBefore.epoch
+            object["action"] = "launchLocalJob"
+        }
         if !record.run.reason.isEmpty { object["pending_reason"] = .string(record.run.reason) }
     }
 

@@ -42,6 +42,7 @@ public enum OfferExtrasCoding {
             "post_data": .string(offer.postData), "dialect_fields": .string(offer.dialectFields),
         ]
         object["chain"] = offer.chain.map(RunContextCoding.encode)
+        if offer.hasOwnParameters { object["own_parameters"] = true }
         return .object(object)
     }
 
@@ -51,6 +52,7 @@ public enum OfferExtrasCoding {
         var offer = PluginOffer(
             plugin: try CatalogueCoding.decodePlugin(plugin), job: JobID(try fields.string("job", else: "")))
         offer.parameters = try fields.string("parameters", else: "{}")
+        offer.hasOwnParameters = try fields.bool("own_parameters", else: false)
         offer.jobTitle = try fields.string("job_title", else: "")
         offer.category = try fields.string("category", else: "")
         offer.categoryTitle = try fields.string("category_title", else: "")

@@ -118,6 +118,7 @@ struct RoundTripTests {
         offer.target = "t"
         offer.targetTitle = "TT"
         offer.notifications = Self.notifications()
+        offer.hasOwnParameters = true
         offer.retriesLeft = 2
         offer.onSuccess = "s"
         offer.onFailure = "f"

@@ -290,7 +290,16 @@ struct LogTextTests {
             LogText.footer(isSuccess: true, description: "Success!", now: now)
                 == "\n# Job completed successfully at \(date).\n# Description: Success!\n# End of log.\n")
         #expect(
-            LogText.footer(isSuccess: false, code: "999", description: "a\nb", retriesLeft: 2, now: now)
-                == "\n# Job failed at \(date).\n# Error 999: a b\n# 2 retries remain.\n# End of log.\n")
+            LogText.footer(isSuccess: false, code: "999", description: " a\nb ", now: now)
+                == "\n# Job failed at \(date).\n# Error 999: a b\n# End of log.\n")
+        for (delay, words) in [
+            (0, ""), (30, " (30 sec delay)"), (90, " (1 min, 30 sec delay)"), (7_200, " (2 hr delay)"),
+            (93_784, " (1 day, 2 hr delay)"),
+        ] as [(Int64, String)] {
+            let retry = LogText.Retry(left: 1, delay: delay)
+            #expect(
+                LogText.footer(isSuccess: false, code: "5", description: "x", retry: retry, now: now)
+                    == "\n# Job failed with error 5: x\n# 1 retries remain\(words)\n")
+        }
     }
 }

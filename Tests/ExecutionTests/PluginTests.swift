@@ -95,6 +95,13 @@ struct PluginTests {
                 #expect(job[key] == value, "\(key)")
             }
             #expect(job["title"] == nil && job["time_start"]?.doubleValue != nil)
+            // What was given for this run alone is given whole.
+            offer = pluginJob(attempt(2), plugin, ["a": "given", "e": "forged", "z": ["n": 1]])
+            offer.extras?.plugin?.hasOwnParameters = true
+            _ = try await bench.run(offer)
+            let line = try #require(try bench.log(attempt(2)).split(separator: "\n").first)
+            let params = try JSONValue(parsing: Array(line.dropFirst(2).utf8))["params"]
+            #expect(params == ["a": "given", "b": "y", "e": "secret", "z": ["n": 1]])
         }
     }
 
@@ -202,12 +209,12 @@ struct PluginTests {
             let plain = try await run(1, "exit 5")
             #expect(plain.outcome == .exited(code: 5) && plain.reason == "Script exited with code: 5")
             #expect(plain.result.code == "5")
-            let loud = try await run(2, "echo '<first> & line' >&2; echo second >&2; exit 1")
+            let loud = try await run(2, "echo '  <first> & line' >&2; echo second >&2; exit 1")
             #expect(loud.reason == "Script exited with code: 1: <first> & line")
             let html = try JSONValue(parsing: Array(loud.reported.utf8))["html"]
             #expect(html?["content"] == "<pre>&lt;first&gt; &amp; line\nsecond</pre>")
             #expect(html?["title"] == "Error Output")
-            #expect(try bench.log(attempt(2)) == "<first> & line\nsecond\n")
+            #expect(try bench.log(attempt(2)) == "  <first> & line\nsecond\n")
             let killed = try await run(3, "kill -SEGV $$")
             #expect(killed.outcome == .signalled(11) && killed.result.code == "\"SIGSEGV\"")
             let json = try await run(
@@ -218,11 +225,21 @@ struct PluginTests {
         }
     }
 
-    @Test("a script is said to lack what it lacks, and one with a browser's line ends runs")
+    @Test("a script without an interpreter is the shell's, and one with a browser's line ends runs")
     func shellForms() async throws {
         try await withBench { bench in
-            await #expect { try await bench.run(stock(attempt(1), .shell, ["script": "echo x\n"])) } throws: { error in
-                "\(error)".contains("#!/bin/sh")
+            let plain = try await bench.run(stock(attempt(1), .shell, ["script": "no-such-tool\nexit 3\n"]))
+            #expect(plain.task?.outcome == .exited(code: 3))
+            // Shells name the file as Cronicle's does.
+            #expect(try bench.log(attempt(1)).contains("/.cronicle-script-temp-r1.sh: "))
+            #expect(plain.task?.reason.hasPrefix("Script exited with code: 3: /") == true)
+            let empty = try await bench.run(stock(attempt(4), .shell, ["script": ""]))
+            #expect(empty.task?.outcome == .reported(isSuccess: true))
+            await #expect {
+                try await bench.run(stock(attempt(5), .shell, ["script": "#!/no/such\n"]))
+            } throws: { error in
+                "\(error)".hasPrefix("Script failed: No such file or directory (spawn /")
+                    && "\(error)".hasSuffix("/.cronicle-script-temp-r5.sh ENOENT)")
             }
             let end = try await bench.run(stock(attempt(2), .shell, ["script": "#!/bin/sh\r\necho a\r\nexit 4\r\n"]))
             #expect(end.task?.outcome == .exited(code: 4))
@@ -248,7 +265,9 @@ struct PluginTests {
                 let reported = try JSONValue(parsing: Array(task.reported.utf8))
                 #expect(reported["table"]?["rows"]?.arrayValue?.isEmpty == false && reported["html"] != nil)
                 #expect(reported["progress"] == 1)
-            case "Failure": #expect(task.result.code == "999")
+            case "Failure":
+                #expect(task.result.code == "999" && task.reported.contains("perf"))
+                #expect(task.reason == "Simulating an error message here.  Something went wrong!")
             default: #expect(task.reason == "Child \(processNumber(task.reason)) crashed with code: 1")
             }
         }
@@ -277,7 +296,7 @@ struct PluginTests {
             #expect(good.task?.outcome == .reported(isSuccess: true))
             #expect(good.task?.result.description == "Success (HTTP 200 OK)")
             let log = try bench.log(attempt(1))
-            #expect(log.contains("Sending HTTP GET request to URL:\nhttp://h/\n") && log.contains("the body"))
+            #expect(log.contains("Sending HTTP GET to URL:\nhttp://h/\n") && log.contains("the body"))
             let bad = try await bench.run(stock(attempt(2), .url, ["url": "http://h/missing"]))
             #expect(bad.task?.result.code == "404" && bad.task?.reason == "HTTP 404 OK")
             await #expect(throws: LaunchError.self) { try await bench.run(stock(attempt(3), .url, ["url": "x"])) }
@@ -294,6 +313,8 @@ struct PluginTests {
         try await withBench(http: http) { bench in
             let failed = try await bench.run(stock(attempt(1), .url, ["url": "http://h/"]))
             #expect(failed.task?.result.code == "\"ECONNREFUSED\"" && failed.task?.reason == "nobody there")
+            #expect(failed.task?.reported.contains(#""perf":{"scale":1"#) == true)
+            #expect(try bench.log(attempt(1)).contains("\nnobody there\n\nPerformance Metrics: scale=1&total="))
             let process = try await bench.launch(stock(attempt(2), .url, ["url": "http://h/slow"]))
             await process.end(grace: .seconds(1_000))
             let end = await process.ended()

@@ -222,20 +222,21 @@ struct URLPluginTests {
     func request() throws {
         let plugin = try Self.plugin(
             [
-                "method": "post", "url": " http://h/[/id]?d=[escape_chain_description] ",
-                "headers": "A: b\r\n C : [/params/x] \n", "data": #"{"list":[1],"x":"[/none]"}"#, "timeout": "5",
+                "method": "post", "url": " http://h/[/id]?d=[chain_description] ",
+                "headers": "A: b\r\n C : [/params/x] \n", "timeout": "5",
+                "data": #"{"list":[1],"x":"[/none]","d":"[escape_chain_description]"}"#,
                 "idle_timeout": 0, "connect_timeout": "x", "follow": 1, "ssl_cert_bypass": "0",
-            ], job: ["id": "j1", "params": ["x": 7], "chain_description": "a b&c"])
-        #expect(plugin.request.url == "http://h/j1?d=a%20b%26c" && plugin.request.method == "POST")
+            ], job: ["id": "j1", "params": ["x": 7], "chain_description": #""a b"&e"#])
+        #expect(plugin.request.url == "http://h/j1?d=%22a%20b%22&e" && plugin.request.method == "POST")
         #expect(plugin.request.headers == [.init("A", "b"), .init("C", "7")])
-        #expect(plugin.request.body == Array(#"{"list":[1],"x":"[/none]"}"#.utf8))
+        #expect(plugin.request.body == Array(#"{"list":[1],"x":"[/none]","d":"\"a b\"&e"}"#.utf8))
         #expect(plugin.request.timeout == .seconds(5) && plugin.request.connectTimeout == .seconds(10))
         #expect(plugin.request.followsRedirects && plugin.request.verifiesCertificate)
     }
 
     @Test("what makes no request is said before one is sent")
     func malformed() {
-        for url in ["", "h", "ftp://h/x", "http://"] {
+        for url in ["", "h", "ftp://h/x", "http://", "http://h/a b"] {
             #expect { try Self.plugin(["method": "GET", "url": .string(url)]) } throws: { error in
                 "\(error)".hasPrefix("Malformed URL: ")
             }

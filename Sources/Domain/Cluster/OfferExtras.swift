@@ -21,6 +21,8 @@ public struct PluginOffer: Hashable, Sendable {
     public var plugin: Plugin
     /// JSON object text of the job's values for the plugin's parameters; the worker merges the plugin's defaults.
     public var parameters = "{}"
+    /// They were given for this run: those that the plugin does not declare reach the task too.
+    public var hasOwnParameters = false
     public var job: JobID
     public var jobTitle = ""
     public var category = ""

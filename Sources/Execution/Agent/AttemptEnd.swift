@@ -38,7 +38,12 @@ enum AttemptEnd {
     /// The last lines of its log.
     static func footer(_ outcome: AttemptOutcome, reason: String, task: TaskEnd?, offer: Offer, now: Instant) -> String
     {
-        let retries = outcome == .aborted ? 0 : offer.extras?.plugin?.retriesLeft ?? 0
+        let retry: LogText.Retry? =
+            switch outcome {
+            // Who is ended from outside is not tried again.
+            case .aborted, .timedOut, .exceeded: nil
+            default: LogText.Retry(offer)
+            }
         let isSuccess = outcome == .exited(code: 0) || outcome == .reported(isSuccess: true)
         var code: String?
         if case .exited(let number) = outcome { code = String(number) }
@@ -46,7 +51,7 @@ enum AttemptEnd {
         if let said = task?.result.code { code = said.filter { $0 != "\"" } }
         return LogText.footer(
             isSuccess: isSuccess, code: code == "1" ? nil : code, description: task?.result.description ?? reason,
-            retriesLeft: retries, now: now)
+            retry: retry, now: now)
     }
 
     /// Cronicle's text (cronicle.md §2.9), which its chains by failure look at.

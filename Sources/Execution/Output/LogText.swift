@@ -1,5 +1,6 @@
 import Domain
 import Glibc
+import JSON
 import Timetable
 
 /// The lines that Carillon puts around a try's output, in Cronicle's words (cronicle.md §3.1).
@@ -25,21 +26,55 @@ enum LogText {
         return end.map { text[($0 + 2)...] } ?? text
     }
 
-    /// - Parameter retriesLeft: of a failed try, how many may follow it.
+    /// What follows a try that has failed.
+    struct Retry {
+        /// How many tries may still follow, at least one.
+        let left: Int
+        /// Seconds until the next one.
+        let delay: Int64
+
+        init(left: Int, delay: Int64 = 0) {
+            self.left = left
+            self.delay = delay
+        }
+
+        /// Nil where none follows.
+        init?(_ offer: Offer) {
+            guard let plugin = offer.extras?.plugin, plugin.retriesLeft > 0 else { return nil }
+            // Only shown; the leader knows when the next try is due.
+            let kept = (try? JSONValue(parsing: Array(plugin.dialectFields.utf8)))?["cronicle"]
+            self.init(left: plugin.retriesLeft, delay: kept?["retry_delay"]?.int64Value ?? 0)
+        }
+
+        fileprivate var text: String {
+            "# \(left) retries remain" + (delay > 0 ? " (\(Self.short(delay)) delay)" : "")
+        }
+
+        /// The two greatest units: `30 sec`, `1 min, 30 sec`, `2 hr`.
+        private static func short(_ seconds: Int64) -> String {
+            let units: [(name: String, seconds: Int64)] = [("day", 86_400), ("hr", 3_600), ("min", 60), ("sec", 1)]
+            guard let first = units.firstIndex(where: { seconds >= $0.seconds }) else { return "0 sec" }
+            let text = "\(seconds / units[first].seconds) \(units[first].name)"
+            guard first + 1 < units.count else { return text }
+            let rest = seconds % units[first].seconds / units[first + 1].seconds
+            return rest == 0 ? text : "\(text), \(rest) \(units[first + 1].name)"
+        }
+    }
+
+    /// - Parameter retry: of a failed try; its log goes on with the next one's then.
     static func footer(
-        isSuccess: Bool, code: String? = nil, description: String, retriesLeft: Int = 0, now: Instant
+        isSuccess: Bool, code: String? = nil, description: String, retry: Retry? = nil, now: Instant
     ) -> String {
-        let description = oneLine(description)
+        let description = oneLine(description).trimmingBlanks
+        let error = "\(code.map { " \(oneLine($0))" } ?? ""): \(description)"
+        if !isSuccess, let retry { return "\n# Job failed with error\(error)\n\(retry.text)\n" }
         var lines = [""]
         if isSuccess {
             lines.append("# Job completed successfully at \(date(now)).")
             if !description.isEmpty { lines.append("# Description: \(description)") }
         } else {
             lines.append("# Job failed at \(date(now)).")
-            lines.append("# Error\(code.map { " \(oneLine($0))" } ?? ""): \(description)")
-            if retriesLeft > 0 {
-                lines.append("# \(retriesLeft) \(retriesLeft == 1 ? "retry remains" : "retries remain").")
-            }
+            lines.append("# Error\(error)")
         }
         lines.append("# End of log.")
         return lines.joined(separator: "\n") + "\n"
@@ -76,5 +111,14 @@ enum LogText {
             line.unicodeScalars.append(scalar.properties.generalCategory == .control ? " " : scalar)
         }
         return line
+    }
+}
+
+extension String {
+    fileprivate var trimmingBlanks: String {
+        var text = self[...]
+        while text.first?.isWhitespace == true { text.removeFirst() }
+        while text.last?.isWhitespace == true { text.removeLast() }
+        return String(text)
     }
 }

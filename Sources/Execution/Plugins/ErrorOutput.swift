@@ -31,15 +31,15 @@ final class ErrorOutput: OutputReceiver {
 
     /// The first line, where it is short enough for a description.
     var firstLine: String? {
-        guard let line = text.split(whereSeparator: \.isNewline).first(where: { !$0.allSatisfy(\.isWhitespace) }),
-            line.utf8.count < PluginLimits.errorLine
+        guard let line = text.split(whereSeparator: \.isNewline).first, line.utf8.count < PluginLimits.errorLine
         else { return nil }
         return String(line)
     }
 
     private var text: String {
-        var bytes = kept.withLock { $0 }
+        var bytes = kept.withLock { $0 }[...]
         while let last = bytes.last, last <= 0x20 { bytes.removeLast() }
+        while let first = bytes.first, first <= 0x20 { bytes.removeFirst() }
         return String(decoding: bytes, as: UTF8.self)
     }
 }

@@ -27,7 +27,8 @@ struct PluginEnvironment {
             set("JOB_\(name)", PluginParameters.text(value))
         }
         for (key, value) in parameters.values {
-            guard let name = Self.name(key) else { continue }
+            // An object is no variable's value; the task reads it in its job.
+            guard let name = Self.name(key), value.objectValue == nil, value.arrayValue == nil else { continue }
             let text = PluginParameters.text(value)
             // A script is no variable's value: its dollar signs are its own, and it is read from elsewhere.
             let isScript = key == "script" && StockPlugin(rawValue: plugin.plugin.command) == .shell

@@ -1,8 +1,9 @@
 import Domain
 import JSON
 
-/// The values of a plugin's parameters for one task (cronicle.md §2.4): exactly those that the plugin declares, with
-/// its defaults where the job gives none, and its own values for those that are hidden.
+/// The values of a plugin's parameters for one task (cronicle.md §2.4): those that the plugin declares, with its
+/// defaults where the job gives none, and its own values for those that are hidden; and what was given for the run
+/// besides.
 struct PluginParameters: Sendable {
     let values: JSONObject
 
@@ -18,6 +19,9 @@ struct PluginParameters: Sendable {
             guard let parameter = item.objectValue, let id = parameter["id"]?.stringValue else { continue }
             let own = parameter["value"] ?? ""
             values[id] = parameter["type"]?.stringValue == "hidden" ? own : given[id] ?? own
+        }
+        if offer.hasOwnParameters {
+            for (id, value) in given where values[id] == nil { values[id] = value }
         }
         self.values = values
     }

@@ -18,7 +18,8 @@ struct PluginTask: Sendable {
 
     /// Cronicle's version whose protocol this is, as its plugins ask for it.
     static let protocolVersion = "0.9.129"
-    private static let scriptName = ".carillon-script"
+    /// As Cronicle's own ends, since shells put it before what they complain of.
+    private let scriptName: String
 
     init(
         _ plugin: PluginOffer, _ order: LaunchOrder, log: OutputLog, sandbox: String,
@@ -31,6 +32,7 @@ struct PluginTask: Sendable {
         environment = try PluginEnvironment(
             plugin, job: job, parameters: parameters, sandbox: sandbox, version: Self.protocolVersion)
         isDetached = order.offer.extras?.isDetached ?? false
+        scriptName = ".cronicle-script-temp-\(order.offer.attempt.run).sh"
         var grammar = PluginChannel.Grammar()
         if stock == .shell {
             grammar.takesPercent = true
@@ -49,9 +51,13 @@ struct PluginTask: Sendable {
     ) throws(LaunchError) -> (String, [String]) {
         switch stock {
         case .shell:
-            let file = "\(sandbox)/\(Self.scriptName)"
+            let file = "\(sandbox)/\(scriptName)"
             let script = parameters.text("script")
             try children.withoutStarts { () throws(LaunchError) in try Self.writeScript(script, file, user: user) }
+            // What names no interpreter is the shell's, as it is to the C library's execvp.
+            guard script.utf8.starts(with: "#!".utf8) else {
+                return (ExecutablePath.shell, [ExecutablePath.shell, file])
+            }
             return (file, [file])
         case .test:
             return (ExecutablePath.shell, [ExecutablePath.shell, "-c", TestPlugin.script(parameters), "test-plugin"])
@@ -65,8 +71,18 @@ struct PluginTask: Sendable {
     }
 
     /// In Cronicle's words, which its users know.
-    func notExecutable(_ executable: String) -> LaunchError {
-        LaunchError(
+    /// - Parameter number: why the kernel refused to execute it.
+    func notExecutable(_ executable: String, number: Int32 = ENOENT) -> LaunchError {
+        if stock == .shell {
+            let (words, name) =
+                switch number {
+                case EACCES: ("Permission denied", "EACCES")
+                case ENOEXEC: ("Exec format error", "ENOEXEC")
+                default: ("No such file or directory", "ENOENT")
+                }
+            return LaunchError("Script failed: \(words) (spawn \(executable) \(name))")
+        }
+        return LaunchError(
             "Child spawn error: \(executable): Child process failed to spawn "
                 + "(Check executable location, permissions, or EOL format?)")
     }

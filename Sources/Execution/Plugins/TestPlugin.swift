@@ -44,17 +44,20 @@ enum TestPlugin {
         switch action {
         case "Failure":
             return say([
-                "complete": 1, "code": 999, "description": "Simulating an error message here. Something went wrong!",
+                "complete": 1, "code": 999, "description": "Simulating an error message here.  Something went wrong!",
+                "perf": perf(seconds),
             ])
         case "Crash": return "echo 'Test Crash' >&2; exit 1"
         default:
             return say([
                 "complete": 1, "code": 0, "description": "Success!",
-                "perf": .string(
-                    "scale=1&total=\(seconds)&db_query=0.019&db_connect=0.078&log_read=0.094&http_post=0.186"),
-                "table": table, "html": html,
+                "perf": perf(seconds), "table": table, "html": html,
             ])
         }
+    }
+
+    private static func perf(_ seconds: Double) -> JSONValue {
+        .string("scale=1&total=\(seconds)&db_query=0.019&db_connect=0.078&log_read=0.094&http_post=0.186")
     }
 
     private static func say(_ message: JSONObject) -> String {

@@ -15,13 +15,18 @@ struct URLPlugin: Sendable {
     /// - Throws: `LaunchError` for parameters that make no request.
     init(_ parameters: PluginParameters, job: JSONObject) throws(LaunchError) {
         var fields = job
-        // For a place where a line break or a quote would end what it stands in.
-        fields["escape_chain_description"] = .string(Self.percentEncoded(job["chain_description"]?.stringValue ?? ""))
+        // For a text of JSON, which a line break or a quote would end.
+        let escaped = JSONValue.string(job["chain_description"]?.stringValue ?? "").text
+        fields["escape_chain_description"] = .string(String(escaped.dropFirst().dropLast()))
         func filled(_ id: String) -> String { Placeholders.fill(parameters.text(id), from: .object(fields)) }
-        let url = filled("url").trimmed
+        // Blanks are no part of what was written, but may be of what is filled in.
+        guard !parameters.text("url").trimmed.contains(where: \.isWhitespace) else {
+            throw LaunchError("Malformed URL: \(parameters.text("url"))")
+        }
+        let url = Self.percentEncoded(filled("url").trimmed)
         guard url.lowercased().hasPrefix("http://") || url.lowercased().hasPrefix("https://"), url.utf8.count > 8,
             url.utf8.count <= Limits.uri
-        else { throw LaunchError("Malformed URL: \(url)") }
+        else { throw LaunchError("Malformed URL: \(url.isEmpty ? "(n/a)" : url)") }
         let method = parameters.text("method").uppercased()
         guard ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"].contains(method) else {
             throw LaunchError("the method must be GET, HEAD or POST, not '\(method)'")
@@ -43,7 +48,7 @@ struct URLPlugin: Sendable {
 
     /// What the log says before the request is sent.
     var announcement: String {
-        var text = "Sending HTTP \(request.method) request to URL:\n\(request.url)\n"
+        var text = "Sending HTTP \(request.method) to URL:\n\(request.url)\n"
         if !request.headers.isEmpty { text += "\nRequest Headers:\n\(Self.lines(request.headers))" }
         if !request.body.isEmpty { text += "\nPOST Data:\n\(String(decoding: request.body, as: UTF8.self))\n" }
         return text + "\n"
@@ -62,7 +67,7 @@ struct URLPlugin: Sendable {
                     answer.headers.sorted { $0.name.lowercased() < $1.name.lowercased() }
                         .map { [.string($0.name), .string($0.value)] }),
             ],
-            "perf": ["scale": 1, "total": .number((seconds * 1000).rounded() / 1000)],
+            "perf": Self.perf(seconds),
         ]
         var log = "\(description)\n\nResponse Headers:\n\(Self.lines(answer.headers))"
         let isText = Self.isText(answer)
@@ -74,16 +79,26 @@ struct URLPlugin: Sendable {
                 ]
             }
         }
-        log += "\nPerformance Metrics: scale=1&total=\((seconds * 1000).rounded() / 1000)\n"
+        log += Self.metrics(seconds)
         if hasChain { message["chain_data"] = chainData(answer, isText) }
         return (message, log)
     }
 
-    static func failure(_ failure: TaskHTTPFailure) -> JSONObject {
-        [
+    /// The same where no answer came.
+    static func conclude(_ failure: TaskHTTPFailure, seconds: Double) -> (message: JSONObject, log: String) {
+        let message: JSONObject = [
             "complete": 1, "code": failure.code.isEmpty ? 1 : .string(failure.code),
-            "description": .string(failure.message),
+            "description": .string(failure.message), "perf": perf(seconds),
         ]
+        return (message, "\(failure.message)\n\(metrics(seconds))")
+    }
+
+    private static func rounded(_ seconds: Double) -> Double { (seconds * 1000).rounded() / 1000 }
+
+    private static func perf(_ seconds: Double) -> JSONValue { ["scale": 1, "total": .number(rounded(seconds))] }
+
+    private static func metrics(_ seconds: Double) -> String {
+        "\nPerformance Metrics: scale=1&total=\(rounded(seconds))\n"
     }
 
     /// - Returns: no code for a success.
@@ -145,12 +160,13 @@ struct URLPlugin: Sendable {
         headers.map { "\($0.name): \($0.value)\n" }.joined()
     }
 
+    /// What no URL has, as it is written in one.
     private static func percentEncoded(_ text: String) -> String {
         var encoded = ""
         for byte in text.utf8 {
-            let scalar = Unicode.Scalar(byte)
-            switch scalar {
-            case "a"..."z", "A"..."Z", "0"..."9", "-", "_", ".", "~": encoded.unicodeScalars.append(scalar)
+            switch byte {
+            case 0x21...0x7E where !#""<>\^`{|}"#.utf8.contains(byte):
+                encoded.unicodeScalars.append(Unicode.Scalar(byte))
             default:
                 let digits = String(byte, radix: 16, uppercase: true)
                 encoded += digits.utf8.count == 1 ? "%0\(digits)" : "%\(digits)"

@@ -59,11 +59,11 @@ actor URLTask: RunningProcess {
             defer { group.cancelAll() }
             return await group.next() ?? nil
         }
-        let seconds = begun.duration(to: loop.monotonicNow)
+        let duration = begun.duration(to: loop.monotonicNow)
+        let elapsed = Double(duration.components.seconds) + Double(duration.components.attoseconds) / 1e18
         switch outcome {
         case .success(let answer):
             let plugin = self.plugin
-            let elapsed = Double(seconds.components.seconds) + Double(seconds.components.attoseconds) / 1e18
             // Patterns are searched in a megabyte at most; still, not on the loop.
             let concluded = try? await pool.run { plugin.conclude(answer, seconds: elapsed) }
             if let (message, text) = concluded {
@@ -73,8 +73,9 @@ actor URLTask: RunningProcess {
         case .failure(let error):
             let failure = error as? TaskHTTPFailure ?? TaskHTTPFailure(code: "", message: "\(error)")
             if !wasEnded {
-                await write("\(failure.message)\n")
-                _ = report.take(URLPlugin.failure(failure))
+                let (message, text) = URLPlugin.conclude(failure, seconds: elapsed)
+                await write(text)
+                _ = report.take(message)
             }
         case nil: break
         }

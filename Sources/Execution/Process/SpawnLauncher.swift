@@ -268,8 +268,7 @@ public final class SpawnLauncher: ProcessLauncher {
             logs.close(
                 order.offer.attempt,
                 footer: LogText.footer(
-                    isSuccess: false, description: error.message,
-                    retriesLeft: order.offer.extras?.plugin?.retriesLeft ?? 0,
+                    isSuccess: false, description: error.message, retry: LogText.Retry(order.offer),
                     now: Instant(microseconds: loop.wallMicroseconds)))
             throw error
         }
@@ -344,10 +343,10 @@ public final class SpawnLauncher: ProcessLauncher {
         guard result.error == 0 else {
             record?.remove()
             if UInt32(bitPattern: result.step) == CSPAWN_STEP_CONTROL_GROUP.rawValue { program.group?.spoil() }
-            if let task, task.stock == nil, UInt32(bitPattern: result.step) == CSPAWN_STEP_EXECUTE.rawValue,
+            if let task, task.stock != .test, UInt32(bitPattern: result.step) == CSPAWN_STEP_EXECUTE.rawValue,
                 [ENOENT, EACCES, ENOEXEC].contains(result.error)
             {
-                throw task.notExecutable(program.executable)
+                throw task.notExecutable(program.executable, number: result.error)
             }
             throw SpawnFailure.error(
                 step: result.step, number: result.error, executable: program.executable,

@@ -2,7 +2,8 @@ public import Domain
 import PostgresClient
 public import Timetable
 
-// History by pages of offset and limit, as the Cronicle dialect reads it.
+// History by pages of offset and limit, as the Cronicle dialect reads it: what was taken out of a queue, and so was
+// never a job to that dialect, is not in it.
 extension RunStore {
     /// Ended runs, the one that ended last first.
     /// - Parameter job: nil: of all jobs.
@@ -58,18 +59,22 @@ extension RunStore {
 
     // MARK: SQL
 
+    private static let wasJob = "NOT (r.state = 'aborted' AND r.attempt = 0 AND r.offered_at IS NULL)"
+
     private static let pageOfJob = """
-        SELECT \(RunRow.columns) FROM carillon.run_history r WHERE r.job_id = $3::text
+        SELECT \(RunRow.columns) FROM carillon.run_history r WHERE r.job_id = $3::text AND \(wasJob)
          ORDER BY r.finished_at DESC, r.id DESC LIMIT $1::int8 OFFSET $2::int8
         """
 
     private static let pageOfAll = """
-        SELECT \(RunRow.columns) FROM carillon.run_history r
+        SELECT \(RunRow.columns) FROM carillon.run_history r WHERE \(wasJob)
          ORDER BY r.finished_at DESC, r.id DESC LIMIT $1::int8 OFFSET $2::int8
         """
 
-    private static let countOfJob = "SELECT count(*) FROM carillon.run_history r WHERE r.job_id = $1::text"
-    private static let countOfAll = "SELECT count(*) FROM carillon.run_history r"
+    private static let countOfJob = """
+        SELECT count(*) FROM carillon.run_history r WHERE r.job_id = $1::text AND \(wasJob)
+        """
+    private static let countOfAll = "SELECT count(*) FROM carillon.run_history r WHERE \(wasJob)"
 
     private static let attemptsOfRuns = """
         SELECT \(AttemptRow.columns) FROM carillon.attempts a WHERE a.run_id = ANY($1::text[])

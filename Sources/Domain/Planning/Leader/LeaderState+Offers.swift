@@ -98,6 +98,7 @@ extension LeaderState {
         let definition = active.definition
         var offer = PluginOffer(plugin: plugin, job: active.run.job.job)
         offer.parameters = definition.pluginParameters
+        offer.hasOwnParameters = active.run.context?.definition != nil
         offer.jobTitle = definition.displayTitle
         let category = category(of: definition)
         offer.category = definition.category.isEmpty ? category?.id ?? "" : definition.category
