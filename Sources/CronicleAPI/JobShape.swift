@@ -270,7 +270,9 @@ struct JobEnd {
             description = "Aborted Job: Server '\(host)' shut down unexpectedly."
         default:
             if reason.hasPrefix("Exceeded") {
-                abort(reason)
+                // What became of a chain stands behind it in the run's own.
+                let own = record.attempt?.reason ?? ""
+                abort(own.hasPrefix("Exceeded") ? own : reason)
                 return
             }
             code = result?.code.flatMap(JSONValue.read) ?? exit(record.attempt)

@@ -16,12 +16,15 @@ extension CronicleAPI {
 
     /// Enters a failure in the list of activity, as Cronicle has it.
     public func enter(_ notice: Notice) async throws {
-        if notice.kind == .launchRefused {
+        if notice.kind == .launchRefused || notice.kind == .chainRefused {
+            let what =
+                notice.kind == .chainRefused
+                ? "Failed to launch chain reaction: "
+                : "Failed to launch scheduled event: \(notice.definition.displayTitle): "
             await dependencies.activity.record(
                 "warning", by: nil, from: "",
                 [
-                    "description": .string(
-                        "Failed to launch scheduled event: \(notice.definition.displayTitle): \(notice.reason)"),
+                    "description": .string(what + notice.reason),
                     "event": .string(notice.job.rawValue), "event_title": .string(notice.definition.displayTitle),
                 ])
         } else if let record = try await record(of: notice) {

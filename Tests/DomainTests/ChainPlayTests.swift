@@ -6,7 +6,7 @@ import Timetable
 /// What follows the end of a run.
 @Suite struct ChainPlayTests {
     private func stage(_ change: (inout JobDefinition) -> Void = { _ in }) throws -> Play {
-        let play = Play()
+        let play = Play(at: "2026-01-01T00:00:30Z") { $0.notifications.keepsActivity = true }
         play.worker("w1")
         try play.job("good") { $0.overlap = .allow }
         try play.job("bad")
@@ -139,6 +139,8 @@ import Timetable
         let reason = play.database.history[first]?.reason
         #expect(reason == "what follows it was not launched: job 'gone' not found")
         #expect(play.effects.contains { if case .notice(let text) = $0 { text.contains("'gone'") } else { false } })
+        let told = play.database.outbox.map(\.notice).filter { $0.kind == .chainRefused }
+        #expect(told.map(\.reason) == ["Event ID not found: gone"])
     }
 
     @Test("a chain that bites its tail ends at its limit")

@@ -59,6 +59,7 @@ struct NotificationTests {
             #expect(Self.told(.runEnded, state, .none, policy) == ["activity:"])
         }
         #expect(Self.told(.launchRefused, nil, .none, policy) == ["activity:"])
+        #expect(Self.told(.chainRefused, nil, .none, policy) == ["activity:"])
         #expect(Self.told(.runEnded, .succeeded, .none, policy) == [])
         #expect(Self.told(.runStarted, .started, .none, policy) == [])
     }

@@ -10,6 +10,8 @@ public struct Notice: Hashable, Sendable {
         case runEnded
         /// An occurrence of the job's schedule was not launched: too many run already, or nobody could take it.
         case launchRefused
+        /// What was to follow the end of a run, or a refusal, was not launched.
+        case chainRefused
         /// The job will not run again by itself: its repetitions are used up, or its schedule cannot be computed.
         case jobDisabled
         case jobDeleted

@@ -36,7 +36,7 @@ public enum NotificationPlanner {
             if policy.keepsActivity, state != .succeeded {
                 recipients.append(Recipient(channel: .activity, destination: ""))
             }
-        case .launchRefused:
+        case .launchRefused, .chainRefused:
             if policy.hasMail, !settings.mailOnFailure.isEmpty {
                 recipients.append(Recipient(channel: .mail, destination: settings.mailOnFailure))
             }

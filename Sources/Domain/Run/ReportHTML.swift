@@ -81,7 +81,7 @@ public enum ReportHTML {
             return ["left", "right", "center"].contains(value.lowercased()) ? value : nil
         case "style":
             let kept = value.split(separator: ";").compactMap(declaration)
-            return kept.isEmpty ? nil : kept.joined(separator: "; ")
+            return kept.isEmpty ? nil : kept.joined(separator: ";")
         default: return nil
         }
     }
@@ -92,7 +92,7 @@ public enum ReportHTML {
         guard parts.count == 2, properties.contains(parts[0].lowercased()), parts[1].utf8.count <= 100,
             parts[1].unicodeScalars.allSatisfy({ isNameOrBlank($0) || ["#", "%", ".", ",", "-"].contains($0) })
         else { return nil }
-        return "\(parts[0].lowercased()): \(parts[1])"
+        return "\(parts[0].lowercased()):\(parts[1])"
     }
 
     private static func isNameOrBlank(_ scalar: Unicode.Scalar) -> Bool {
@@ -120,8 +120,26 @@ public enum ReportHTML {
 
     /// Character references stay what they are.
     private static func escaped(_ text: Substring) -> String {
-        guard text.utf8.contains(where: { $0 == UInt8(ascii: ">") }) else { return String(text) }
-        return String(text.flatMap { $0 == ">" ? Array("&gt;") : [$0] })
+        guard text.utf8.contains(where: { $0 == UInt8(ascii: ">") || $0 == UInt8(ascii: "&") }) else {
+            return String(text)
+        }
+        var escaped = ""
+        var rest = text
+        while let mark = rest.first {
+            rest.removeFirst()
+            switch mark {
+            case ">": escaped += "&gt;"
+            case "&" where !beginsReference(rest): escaped += "&amp;"
+            default: escaped.append(mark)
+            }
+        }
+        return escaped
+    }
+
+    /// `lt;`, `#60;` and their like, behind an ampersand.
+    private static func beginsReference(_ text: Substring) -> Bool {
+        let name = text.prefix(20).prefix { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "#") }
+        return !name.isEmpty && text[name.endIndex...].first == ";"
     }
 
     private static func escapedAttribute(_ text: String) -> String {

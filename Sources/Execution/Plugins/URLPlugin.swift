@@ -50,7 +50,9 @@ struct URLPlugin: Sendable {
     var announcement: String {
         var text = "Sending HTTP \(request.method) to URL:\n\(request.url)\n"
         if !request.headers.isEmpty { text += "\nRequest Headers:\n\(Self.lines(request.headers))" }
-        if !request.body.isEmpty { text += "\nPOST Data:\n\(String(decoding: request.body, as: UTF8.self))\n" }
+        if !request.body.isEmpty || request.method == "POST" {
+            text += "\nPOST Data:\n\(String(decoding: request.body, as: UTF8.self).trimmed)\n"
+        }
         return text + "\n"
     }
 

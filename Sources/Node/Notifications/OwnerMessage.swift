@@ -22,7 +22,7 @@ struct OwnerMessage {
         case .jobDisabled:
             subject = "\(prefix) job '\(name)' disabled"
             body = Self.disabled(name, notice.reason)
-        case .runStarted, .runEnded, .launchRefused:
+        case .runStarted, .runEnded, .launchRefused, .chainRefused:
             subject = "\(prefix) job '\(name)' failed!"
             body = Self.exhausted(notice)
         }

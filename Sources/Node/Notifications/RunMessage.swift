@@ -49,15 +49,17 @@ struct RunMessage {
 
     // MARK: Mail
 
+    private var isRefusal: Bool { notice.kind == .launchRefused || notice.kind == .chainRefused }
+
     var subject: String {
-        if notice.kind == .launchRefused { return "\u{26A0}\u{FE0F} Carillon Event Error: \(title)" }
+        if isRefusal { return "\u{26A0}\u{FE0F} Carillon Event Error: \(title)" }
         return isSuccess
             ? "\u{2705} Carillon Job Completed Successfully: \(title)"
             : "\u{26A0}\u{FE0F} Carillon Job Failed: \(title)"
     }
 
     var text: String {
-        if notice.kind == .launchRefused { return refusalText }
+        if isRefusal { return refusalText }
         var lines: [(String, String)] = [
             ("Date/Time", notice.at.iso8601), ("Event Title", title),
             ("Category", definition.category.isEmpty ? "general" : definition.category),
@@ -87,7 +89,8 @@ struct RunMessage {
         ]
         if !editURL.isEmpty { lines.append(("Edit Event", editURL)) }
         lines.append(("Event Notes", definition.description.isEmpty ? "(None)" : definition.description))
-        return lines.reduce("A scheduled job was not launched.\n\n") { $0 + "\($1.0): \($1.1)\n" }
+        let what = notice.kind == .chainRefused ? "What was to follow a job" : "A scheduled job"
+        return lines.reduce("\(what) was not launched.\n\n") { $0 + "\($1.0): \($1.1)\n" }
     }
 
     // MARK: Web hook

@@ -105,15 +105,19 @@ extension LeaderState {
         guard !target.isEmpty else { return nil }
         let title = ended.definition.displayTitle
         guard let job = chained(target) else {
-            return notChained(title, "job '\(target)' not found")
+            return notChained(
+                ended.run.job.job, ended.definition, "job '\(target)' not found", "Event ID not found: \(target)", now)
+        }
+        func refused(_ why: String) -> String {
+            notChained(
+                ended.run.job.job, ended.definition, why, "\(job.definition.displayTitle): \(why)", now)
         }
         let former = ended.run.context?.chain
         let length = (former?.length ?? 0) + 1
         guard length <= Limits.chainLength else {
-            return notChained(
-                title, "\(former?.length ?? 0) runs have followed one another already, which is the limit")
+            return refused("\(former?.length ?? 0) runs have followed one another already, which is the limit")
         }
-        if let full = refusal(of: job) { return notChained(title, full.message) }
+        if let full = refusal(of: job) { return refused(full.message) }
         var link = ChainLink(
             run: ended.run.id, job: ended.run.job.job, jobTitle: title, data: result?.chainData ?? "{}",
             code: result?.code ?? Self.code(of: ended, record), description: result?.description ?? ended.run.reason,
@@ -128,8 +132,14 @@ extension LeaderState {
         return nil
     }
 
-    mutating func notChained(_ title: String, _ why: String) -> String {
-        effects.append(.notice("what follows job '\(title)' was not launched: \(why)"))
+    /// - Parameters:
+    ///   - definition: of the job that would have been followed.
+    ///   - told: the same for those who are told, in Cronicle's words.
+    mutating func notChained(
+        _ job: JobID, _ definition: JobDefinition, _ why: String, _ told: String, _ now: Moment
+    ) -> String {
+        effects.append(.notice("what follows job '\(definition.displayTitle)' was not launched: \(why)"))
+        tell(.chainRefused, job: job, definition: definition, reason: told, at: now.wall)
         return "what follows it was not launched: \(why)"
     }
 

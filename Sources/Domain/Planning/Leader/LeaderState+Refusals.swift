@@ -34,11 +34,16 @@ extension LeaderState {
         let title = job.definition.displayTitle
         guard !job.definition.onFailure.isEmpty else { return nil }
         guard let next = chained(job.definition.onFailure) else {
-            return notChained(title, "job '\(job.definition.onFailure)' not found")
+            let name = job.definition.onFailure
+            return notChained(
+                job.id, job.definition, "job '\(name)' not found", "Event ID not found: \(name)", now)
         }
         // It would only fill its own queue.
         guard next.id != job.id else { return nil }
-        if let full = refusal(of: next) { return notChained(title, full.message) }
+        if let full = refusal(of: next) {
+            let told = "\(next.definition.displayTitle): \(full.message)"
+            return notChained(job.id, job.definition, full.message, told, now)
+        }
         let link = ChainLink(
             run: RunID(""), job: job.id, jobTitle: title, data: "{}", code: Self.launchFailure, description: reason,
             length: 1)
