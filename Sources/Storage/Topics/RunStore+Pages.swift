@@ -2,8 +2,9 @@ public import Domain
 import PostgresClient
 public import Timetable
 
-// History by pages of offset and limit, as the Cronicle dialect reads it: what was taken out of a queue, and so was
-// never a job to that dialect, is not in it.
+// History by pages of offset and limit, as the Cronicle dialect reads it. What was taken out of a job's queue was never
+// a job to that dialect and is not in the job's history. In the history of all it is: that would be counted by looking
+// at every row there is.
 extension RunStore {
     /// Ended runs, the one that ended last first.
     /// - Parameter job: nil: of all jobs.
@@ -67,14 +68,14 @@ extension RunStore {
         """
 
     private static let pageOfAll = """
-        SELECT \(RunRow.columns) FROM carillon.run_history r WHERE \(wasJob)
+        SELECT \(RunRow.columns) FROM carillon.run_history r
          ORDER BY r.finished_at DESC, r.id DESC LIMIT $1::int8 OFFSET $2::int8
         """
 
     private static let countOfJob = """
         SELECT count(*) FROM carillon.run_history r WHERE r.job_id = $1::text AND \(wasJob)
         """
-    private static let countOfAll = "SELECT count(*) FROM carillon.run_history r WHERE \(wasJob)"
+    private static let countOfAll = "SELECT count(*) FROM carillon.run_history r"
 
     private static let attemptsOfRuns = """
         SELECT \(AttemptRow.columns) FROM carillon.attempts a WHERE a.run_id = ANY($1::text[])
