@@ -10,12 +10,23 @@ struct PhysicalLimits: Sendable {
     /// Seconds until the last of 50, or 1,000, of the burst's command has started, from a C loop with 8 alive.
     var burst50 = 0.0
     var burst1000 = 0.0
+    /// `/bin/sh -c 'exit 0'`, started and reaped a second, likewise.
+    var shells = 0.0
+    /// Milliseconds from the decision to start a program to its first instruction, one after the other.
+    var starts = Samples([])
+    /// Milliseconds from an instant that a C loop sleeps for to the first instruction of the program it starts then.
+    var wakes = Samples([])
 
     var figures: [Figure] {
         [
             Figure(.limits, "processes started and reaped, C loop, 8 alive", spawns, "a second"),
             Figure(.limits, "the same 50 commands, C loop, last start", burst50 * 1000, "ms"),
             Figure(.limits, "the same 1,000 commands, C loop, last start", burst1000, "s"),
+            Figure(.limits, "shells started and reaped, C loop, 8 alive", shells, "a second"),
+            Figure(.limits, "one program started, C loop, p50", starts.median, "ms"),
+            Figure(.limits, "the same, p99", starts.quantile(0.99), "ms"),
+            Figure(.limits, "an instant slept for and one program started, C loop, p50", wakes.median, "ms"),
+            Figure(.limits, "the same, p99", wakes.quantile(0.99), "ms"),
         ]
     }
 
@@ -27,7 +38,37 @@ struct PhysicalLimits: Sendable {
         limits.spawns = Samples(rates).median
         limits.burst50 = Samples(try (0..<5).map { _ in try lastStart(50) }).median
         limits.burst1000 = Samples(try (0..<options.choose(3, quick: 1)).map { _ in try lastStart(1_000) }).median
+        let shells = options.choose(2_000, quick: 800)
+        limits.shells = Double(shells) / (try spawn(["/bin/sh", "-c", "exit 0"], count: shells))
+        let times = options.choose(200, quick: 60)
+        limits.starts = try delays(times) { Stamps.now }
+        limits.wakes = try delays(times) {
+            let instant = Stamps.now + Self.sleep
+            var time = timespec(tv_sec: Int(instant / 1_000_000_000), tv_nsec: Int(instant % 1_000_000_000))
+            while clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &time, nil) == EINTR {}
+            return instant
+        }
         return limits
+    }
+
+    /// Nanoseconds; long enough for the processors to fall asleep.
+    private static let sleep: Int64 = 30_000_000
+
+    /// Milliseconds from the instant that `begin` returns to the first instruction of a program started then.
+    private static func delays(_ times: Int, from begin: () -> Int64) throws -> Samples {
+        let file = Stamps(path: "/tmp/carillon-bench-limit-\(getpid())")
+        defer { file.remove() }
+        let program = try Cluster.neighbour("carillon-stamp")
+        let begun = try (0..<times).map { _ in
+            let instant = begin()
+            _ = try spawn([program, file.path], count: 1)
+            return instant
+        }
+        let stamps = try file.read()
+        guard stamps.count == times else {
+            throw BenchError("only \(stamps.count) of \(times) programs of the C loop have written")
+        }
+        return Samples(zip(begun, stamps).map { Double($1 - $0) / 1e6 })
     }
 
     /// - Returns: seconds.

@@ -7,8 +7,12 @@ extension PartBench {
         return try await withCluster { cluster in
             let late = try await latenessOfOneJob(cluster, seconds: seconds)
             return [
-                Figure(.lateness, "one job a second: lateness of the start, p50", late.median, "ms", .atMost(4)),
-                Figure(.lateness, "the same, p99", late.quantile(0.99), "ms", .atMost(15)),
+                Figure(
+                    .lateness, "one job a second: lateness of the start, p50", late.median, "ms", .atMost(4),
+                    limit: limits.wakes.median),
+                Figure(
+                    .lateness, "the same, p99", late.quantile(0.99), "ms", .atMost(15),
+                    limit: limits.wakes.quantile(0.99)),
                 Figure(.lateness, "the same, the worst", late.maximum, "ms"),
             ]
         }

@@ -1,6 +1,7 @@
 // What carillon-bench measures without Swift in the way: the physical limits, and a load that costs little itself.
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -13,6 +14,10 @@ pid_t cbench_start(char *const arguments[], int output);
 
 /// Removes a folder with all that is in it, as far as that may be; links are not followed.
 void cbench_remove(const char *path);
+
+/// Starts a process that answers every request on 127.0.0.1 with the same bytes, in one loop, and does nothing else; it
+/// ends with the thread that started it, or by SIGKILL. Returns the process, which listens on `port`, or -1 with errno.
+pid_t cbench_serve(const char *answer, size_t length, uint16_t *port);
 
 struct cbench_load {
     uint64_t answers;
