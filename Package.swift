@@ -2,11 +2,14 @@
 // Carillon's layers. Dependencies point down only; Tests/TidyTests holds the same table and fails on any other import.
 import PackageDescription
 
-let settings: [SwiftSetting] = [
+let testSettings: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),
     .treatAllWarnings(as: .error),
 ]
+// An asynchronous function runs where its caller does: a call is no turn through the queue of an event loop. (Not in
+// tests: the protocols of Swift Testing are declared without it.)
+let settings = testSettings + [SwiftSetting.enableUpcomingFeature("NonisolatedNonsendingByDefault")]
 
 func layer(_ name: String, _ dependencies: [String] = []) -> Target {
     .target(name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, swiftSettings: settings)
@@ -15,7 +18,7 @@ func layer(_ name: String, _ dependencies: [String] = []) -> Target {
 func tests(_ name: String, _ dependencies: [String], exclude: [String] = []) -> Target {
     .testTarget(
         name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, exclude: exclude,
-        swiftSettings: settings)
+        swiftSettings: testSettings)
 }
 
 let package = Package(

@@ -2,6 +2,13 @@ extension HTTPResponseEncoder {
     /// The reason phrase of a status; empty for one that is not registered.
     public static func reason(for status: Int) -> String { reasons[status] ?? "" }
 
+    static func statusLine(_ status: Int) -> [UInt8] {
+        statusLines[status] ?? Array("HTTP/1.1 \(status) \(reason(for: status))\r\n".utf8)
+    }
+
+    private static let statusLines = Dictionary(
+        uniqueKeysWithValues: reasons.map { ($0.key, Array("HTTP/1.1 \($0.key) \($0.value)\r\n".utf8)) })
+
     private static let reasons: [Int: String] = [
         100: "Continue", 101: "Switching Protocols",
         200: "OK", 201: "Created", 202: "Accepted", 203: "Non-Authoritative Information", 204: "No Content",

@@ -49,7 +49,7 @@ public struct HTTPResponseEncoder: Sendable {
             keepAlive && announced != .untilClose && !response.headers.hasToken("close", in: "Connection")
         var bytes: [UInt8] = []
         bytes.reserveCapacity(256)
-        bytes.append(contentsOf: "HTTP/1.1 \(response.status) \(reason(for: response.status))\r\n".utf8)
+        bytes.append(contentsOf: statusLine(response.status))
         for (name, value) in response.headers where !isFraming(name) {
             try append(name, value, to: &bytes)
         }

@@ -6,6 +6,8 @@
 /// One trailing slash is tolerated; any other empty segment matches nothing.
 public struct HTTPRouter: Sendable {
     private var root = Node()
+    /// Routes without parameters, by their pattern: nothing is more literal, so nothing needs to be searched for them.
+    private var plain: [String: [HTTPMethod: HTTPRoute]] = [:]
     /// All routes, in the order in which they were added.
     public private(set) var routes: [HTTPRoute] = []
 
@@ -22,11 +24,13 @@ public struct HTTPRouter: Sendable {
         let route = HTTPRoute(
             method: method, pattern: pattern, metadata: metadata, handler: handler, parameters: parameters)
         root.insert(route, at: segments[...])
+        if parameters.isEmpty { plain[pattern, default: [:]][method] = route }
         routes.append(route)
     }
 
     /// The route for the request, if there is one.
     public func match(_ request: HTTPRequest) -> RouteMatch {
+        if let route = plain[request.path]?[request.method] { return .found(route: route, request: request) }
         guard let segments = Self.segments(ofPath: request.path) else { return .notFound }
         var search = Search(segments: segments, method: request.method)
         root.search(&search, from: 0)

@@ -14,7 +14,6 @@ extension Connection {
     /// Runs as the handler's task, on the loop.
     func serve(_ request: HTTPRequest) async {
         var response = await core.handler(request)
-        // Asked before: each call of an asynchronous function is a turn through the loop's queue.
         if core.isCompressible(response) { response = await core.compressed(response, for: request) }
         // The client may have gone meanwhile; then nobody wants the answer.
         guard phase == .handling, let body = answer(response) else { return }

@@ -17,10 +17,14 @@ enum ReplayToken {
 
     /// The token at the end of a target, if it has the form of one.
     static func token(in target: String) -> String? {
-        guard let equals = target.lastIndex(of: "=") else { return nil }
+        let bytes = target.utf8
+        // Bytes, because every request is asked.
+        guard bytes.count > length, case let equals = bytes.index(bytes.endIndex, offsetBy: -length - 1),
+            bytes[equals] == UInt8(ascii: "=")
+        else { return nil }
         let name = target[..<equals]
         guard name.hasSuffix("?\(parameter)") || name.hasSuffix("&\(parameter)") else { return nil }
-        let token = String(target[target.index(after: equals)...])
-        return token.utf8.count == length ? token : nil
+        let token = target[bytes.index(after: equals)...]
+        return token.contains("=") ? nil : String(token)
     }
 }
