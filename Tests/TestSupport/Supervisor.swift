@@ -108,10 +108,12 @@ final class Supervisor: Sendable {
                 sleep 0.05
             done
         }
-        # Every process of the server is a group of its own.
+        # Every process of the server is a group of its own. Stopped, the server makes no more of them; one that has ended
+        # by itself meanwhile is no failure.
         each() {
-            children=$(cat /proc/$server/task/$server/children)
-            kill -s "$1" $server $children
+            kill -s STOP $server || return
+            kill -s "$1" $(cat /proc/$server/task/$server/children) 2>/dev/null
+            kill -s "$1" $server
         }
         ended() { wait $server; true; }
         stop() { kill -s "$1" $server && ended; }
