@@ -2,7 +2,8 @@
 //
 // A part starts a cluster of its own (`carillon dev`: a private PostgreSQL, real nodes and workers), drives it as a
 // client does, over the API, and looks at what the commands wrote, at the database and at /proc. The physical limits
-// are measured in the same run: a plain C loop that starts and reaps processes, and PostgreSQL's commits of one row.
+// are measured in the same run: a plain C loop that starts and reaps processes, one that answers requests with as many
+// bytes, and PostgreSQL's commits of one row.
 // Figures of the parts that fill the database go through SQL where an API would take hours.
 //
 // Invariants: whatever was started is ended, whatever was made is removed, also after an error; a figure is never

@@ -19,8 +19,8 @@ extension PartBench {
         return Samples(Array(late.dropFirst(warmUp)))
     }
 
-    /// Milliseconds that an ordered run needs at least: one commit, which keeps it from being lost or started twice, and
-    /// the start of its process.
+    /// Milliseconds that an ordered run needs at least: one commit, which keeps it from being lost or started twice,
+    /// and the start of its process.
     func leastDelay(_ cluster: Cluster) async throws -> Double {
         let commits = try await CommitLimit.measure(cluster, clients: 1, seconds: options.choose(2, quick: 1))
         return 1_000 / commits + limits.starts.median

@@ -145,6 +145,8 @@ enum ContainerLimits {
     /// After the end: how long nothing of the rest of the output may come before it is given up. However much there
     /// is, it is read as long as it comes.
     static let outputSilence: Duration = .seconds(20)
+    /// After the end, an engine that is still following the output and says nothing for so long is asked for all of it.
+    static let followingSilence: Duration = .seconds(1)
     /// Attempts at the rest of the output.
     static let lastReadings = 5
     /// Beyond the grace, for an engine to say that a container has ended.

@@ -21,6 +21,8 @@ actor ContainerProcess: RunningProcess {
     private var outputProblem: String?
     private let progress: OutputProgress
     private let leaving = WakeUp()
+    /// The container has ended: its output is about to.
+    private let endIsKnown = WakeUp()
     /// Nil: it ends with the worker.
     private nonisolated let record: DetachedDirectory?
     private var isOutputWhole = false
@@ -75,6 +77,7 @@ actor ContainerProcess: RunningProcess {
                 case .ended(let found):
                     (knowsEnd, hasEnded, state) = (true, true, found)
                     whenEnded()
+                    endIsKnown.signal()
                     wasKilledForMemory = memory.finish() || found?.wasKilledForMemory == true
                     // The output's end follows; an engine that does not come out with it holds nobody up for ever.
                     group.addTask(executorPreference: loop) {
@@ -210,14 +213,16 @@ actor ContainerProcess: RunningProcess {
             do {
                 // Who only follows loses the end with some engines: they stop with the container, not with its output.
                 let follows = !hasEnded
-                try await engine.output(of: container, follows: follows) { bytes in
+                let write: @Sendable ([UInt8]) async throws -> Void = { bytes in
                     let new = progress.advance(bytes)
                     if !new.isEmpty { try await files.run { try output.write(new) } }
                 }
                 if !follows {
+                    try await engine.output(of: container, follows: false, receive: write)
                     isOutputWhole = true
                     return
                 }
+                try await follow(write)
                 if hasEnded { continue }
                 // Where the engine itself has ended the stream, it is asked for the rest.
                 if try await engine.state(of: container)?.isRunning != true {
@@ -237,6 +242,24 @@ actor ContainerProcess: RunningProcess {
             }
             // Cancelled at the end.
             guard (try? await loop.sleep(for: pauses.next(on: loop))) != nil else { return }
+        }
+    }
+
+    /// Returns when the engine ends the stream, or soon after the container's end: with some engines a stream that
+    /// follows misses that and goes on for ever.
+    private func follow(_ write: @escaping @Sendable ([UInt8]) async throws -> Void) async throws {
+        let (engine, container, progress) = (self.engine, self.container, self.progress)
+        let (loop, endIsKnown) = (self.loop, self.endIsKnown)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask(executorPreference: loop) {
+                try await engine.output(of: container, follows: true, receive: write)
+            }
+            group.addTask(executorPreference: loop) {
+                try await endIsKnown.wait()
+                try await progress.waitForSilence(of: ContainerLimits.followingSilence, on: loop)
+            }
+            defer { group.cancelAll() }
+            try await group.next()
         }
     }
 
