@@ -216,6 +216,7 @@ actor ContainerProcess: RunningProcess {
                 let write: @Sendable ([UInt8]) async throws -> Void = { bytes in
                     let new = progress.advance(bytes)
                     if !new.isEmpty { try await files.run { try output.write(new) } }
+                    progress.noteWritten()
                 }
                 if !follows {
                     try await engine.output(of: container, follows: false, receive: write)

@@ -23,14 +23,16 @@ final class OutputProgress: Sendable {
         }
     }
 
-    /// The part of the next bytes that is not in the log yet.
+    /// The part of the next bytes that is not in the log yet; `noteWritten` says when it is.
     func advance(_ bytes: [UInt8]) -> [UInt8] {
         steps.wrappingAdd(1, ordering: .relaxed)
         return state.withLock { state in
             let known = max(0, min(bytes.count, state.written - state.position))
             state.position += bytes.count
-            state.written = max(state.written, state.position)
             return known == 0 ? bytes : Array(bytes[known...])
         }
     }
+
+    /// Everything that came up to now is in the log. What a reading that is broken off has not written comes again.
+    func noteWritten() { state.withLock { $0.written = max($0.written, $0.position) } }
 }
