@@ -6,7 +6,6 @@ import HTTP
 import HTTPTransport
 import Runtime
 import Synchronization
-import TestSupport
 import Testing
 import Timetable
 
@@ -35,7 +34,6 @@ final class Scratch: Sendable {
     }
 
     deinit {
-        WorkerGroups.remove(ofWorkerIn: path)
         // Nothing depends on it.
         try? FileManager.default.removeItem(atPath: path)
     }
